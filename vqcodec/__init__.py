@@ -1,3 +1,53 @@
-"""vqcodec: learned vector-quantised compression of 3D brain MRI."""
+"""vqcodec: learned vector-quantised compression of 3D brain MRI.
+
+>>> import vqcodec
+>>> vqz = vqcodec.encode("scan.nii.gz")  # doctest: +SKIP
+>>> vqz.save("scan.vqz")  # doctest: +SKIP
+>>> image = vqcodec.decode("scan.vqz")  # doctest: +SKIP
+
+The names below are loaded at first use: importing this package imports neither torch nor nibabel.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+
+if TYPE_CHECKING:
+    from .codec import decode, encode
+    from .registry import list_models, load_model
+    from .vqz import VQZ, verify
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "VQZ",
+    "__version__",
+    "decode",
+    "encode",
+    "errors",
+    "list_models",
+    "load_model",
+    "verify",
+]
+
+_HOME_OF = {
+    "VQZ": "vqz",
+    "decode": "codec",
+    "encode": "codec",
+    "list_models": "registry",
+    "load_model": "registry",
+    "verify": "vqz",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,54 @@
+"""Which device the networks run on."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .errors import VqzError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """Turn a device name into a torch device that exists on this machine.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        ``"auto"`` (the first CUDA device if there is one, else the CPU), ``"cpu"``, ``"cuda"``,
+        ``"cuda:1"``, or a torch device.
+
+    Raises
+    ------
+    ValueError
+        The name is none of these.
+    VqzError
+        The machine, or this build of torch, has no such device.
+    """
+    import torch
+
+    if isinstance(device, str):
+        if device == "auto":
+            return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise ValueError(f"device {device!r} is none of 'auto', 'cpu', 'cuda', 'cuda:N'")
+        device = torch.device(device)
+    if device.type == "cuda":
+        _check_cuda(device.index or 0)
+    return device
+
+
+def _check_cuda(index: int) -> None:
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        raise VqzError("device 'cuda' was asked for, but this build of torch is for the CPU only")
+    if not torch.cuda.is_available():
+        raise VqzError("device 'cuda' was asked for, but torch finds no usable CUDA device")
+    if index >= torch.cuda.device_count():
+        raise VqzError(
+            f"device 'cuda:{index}' was asked for, but there are only "
+            f"{torch.cuda.device_count()} CUDA devices"
+        )
