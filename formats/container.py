@@ -1,0 +1,397 @@
+"""The VQZ container: preamble, JSON header, section table, sections. See VQZ.md."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, BinaryIO, NamedTuple
+
+from ..errors import FormatError, LimitExceededError, UnsupportedError
+from ..limits import DEFAULT_LIMITS, Limits
+from .atomic import write_atomically as write_atomically
+from .checksum import crc32c as crc32c
+
+MAGIC = b"\x89VQZ\r\n\x1a\n"
+FORMAT_VERSION = (1, 0)
+KNOWN_INCOMPATIBLE = 0
+FIRST_ANCILLARY_KIND = 0x8000
+JSON_DEPTH = 16
+
+_PREAMBLE = struct.Struct("<8sHHIIIIQ")
+_ENTRY = struct.Struct("<HHIQI")
+_CHECKSUM = struct.Struct("<I")
+_READ_BYTES = 1 << 20
+
+
+class SectionKind(IntEnum):
+    """What a section holds. A number never changes its meaning."""
+
+    COARSE = 1
+    MIDDLE = 2
+    FINE = 3
+    MASK = 4
+    VOLUME_HEADER = 5
+    NONFINITE = 6
+    RESIDUAL = 7
+    FIGURES = 8
+    USER = 9
+
+
+_KIND_NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in SectionKind}
+_WHOLE_FILE_KINDS = frozenset({SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER})
+
+
+@dataclass(frozen=True)
+class Section:
+    """One run of bytes: its kind, the 3D frame it belongs to (0 for the whole file), its data."""
+
+    kind: int
+    frame: int
+    data: bytes
+
+
+class SectionEntry(NamedTuple):
+    """One row of the section table: ``length`` in bytes, ``crc32c`` of the section's bytes."""
+
+    kind: int
+    frame: int
+    length: int
+    crc32c: int
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Everything before the sections; ``file_size`` is the size of the whole file in bytes."""
+
+    header: dict[str, Any]
+    entries: tuple[SectionEntry, ...]
+    version: tuple[int, int]
+    incompatible: int
+    compatible: int
+    file_size: int
+
+
+@dataclass(frozen=True)
+class Container:
+    """A VQZ file in memory.
+
+    Attributes
+    ----------
+    header : dict
+        JSON object.
+    sections : tuple of Section
+        No two of the same frame and kind.
+    version : (int, int)
+        Format version, major and minor.
+    incompatible, compatible : int
+        Feature words of 32 bits.
+    """
+
+    header: dict[str, Any]
+    sections: tuple[Section, ...]
+    version: tuple[int, int] = FORMAT_VERSION
+    incompatible: int = 0
+    compatible: int = 0
+
+    @cached_property
+    def _data(self) -> dict[tuple[int, int], bytes]:
+        return {(section.kind, section.frame): section.data for section in self.sections}
+
+    def has(self, kind: int, frame: int = 0) -> bool:
+        """Return whether the section is there."""
+        return (kind, frame) in self._data
+
+    def section(self, kind: int, frame: int = 0) -> bytes:
+        """Return the bytes of a section; FormatError when it is not there."""
+        try:
+            return self._data[kind, frame]
+        except KeyError:
+            raise FormatError(f"{_describe(kind, frame)} is missing") from None
+
+
+class _Preamble(NamedTuple):
+    magic: bytes
+    major: int
+    minor: int
+    incompatible: int
+    compatible: int
+    header_length: int
+    section_count: int
+    file_size: int
+
+    @property
+    def prefix_length(self) -> int:
+        table_length = self.section_count * _ENTRY.size
+        return _PREAMBLE.size + self.header_length + table_length + 3 * _CHECKSUM.size
+
+
+def section_name(kind: int) -> str:
+    """Return the name of a section kind for people, such as ``"volume header"``."""
+    return _KIND_NAMES.get(kind, f"kind {kind}")
+
+
+def _describe(kind: int, frame: int) -> str:
+    return f"section '{section_name(kind)}'" + (f" of frame {frame}" if frame else "")
+
+
+def _check_json(value: object, depth: int = 0) -> None:
+    if isinstance(value, dict | list | tuple):
+        if depth == JSON_DEPTH:
+            raise ValueError(f"it nests deeper than {JSON_DEPTH} levels")
+        if isinstance(value, dict):
+            if not all(isinstance(key, str) for key in value):
+                raise ValueError("a key is not text")
+            value = [*value.keys(), *value.values()]
+        for item in value:
+            _check_json(item, depth + 1)
+    elif isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("a text holds half of a surrogate pair")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is not finite")
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("an integer does not fit 64 bits")
+
+
+def canonical_json(obj: object) -> bytes:
+    """Return the one JSON text that VQZ.md allows for ``obj``, in ASCII.
+
+    Raises
+    ------
+    ValueError
+        A number that is not finite or an integer beyond 64 bits, half of a surrogate pair,
+        a key that is not text, or more than 16 levels of nesting.
+    TypeError
+        A value that JSON does not have.
+    """
+    _check_json(obj)
+    return json.dumps(obj, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("an integer does not fit 64 bits")
+    return int(digits)
+
+
+def parse_canonical_json(data: bytes, name: str) -> Any:
+    """Return the value of a canonical JSON text; FormatError, naming ``name``, if it is not one."""
+    try:
+        value = json.loads(data.decode("ascii"), parse_int=_parse_int)
+        if canonical_json(value) == data:
+            return value
+        reason = "not in the canonical form"
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        reason = "not a JSON text in ASCII"
+    except RecursionError:
+        reason = f"it nests deeper than {JSON_DEPTH} levels"
+    except ValueError as error:
+        reason = str(error)
+    raise FormatError(f"{name} is not canonical JSON: {reason}")
+
+
+def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
+    if preamble.major != FORMAT_VERSION[0]:
+        raise UnsupportedError(
+            f"format version {preamble.major}.{preamble.minor} is unknown"
+            f" (this vqcodec reads {FORMAT_VERSION[0]}.x)"
+        )
+    unknown = preamble.incompatible & ~KNOWN_INCOMPATIBLE
+    if unknown:
+        bits = ", ".join(str(bit) for bit in range(32) if unknown >> bit & 1)
+        raise UnsupportedError(f"file needs feature bit {bits}, unknown to this vqcodec")
+    for found, limit, what in (
+        (preamble.header_length, limits.header_bytes, "header bytes"),
+        (preamble.section_count, limits.sections, "sections"),
+    ):
+        if found > limit:
+            raise LimitExceededError(f"file claims {found} {what}, more than the limit of {limit}")
+    if preamble.file_size < preamble.prefix_length:
+        raise FormatError("file size in the preamble is less than the header and table need")
+
+
+def _check_entries(entries: Sequence[SectionEntry], preamble: _Preamble, limits: Limits) -> None:
+    previous = (-1, -1)
+    for kind, frame, length, _ in entries:
+        name = _describe(kind, frame)
+        if (frame, kind) <= previous:
+            fault = "is there twice" if (frame, kind) == previous else "is out of order"
+            raise FormatError(f"{name} {fault} in the section table")
+        previous = (frame, kind)
+        if kind not in _KIND_NAMES and kind < FIRST_ANCILLARY_KIND:
+            raise UnsupportedError(f"{name} is unknown to this vqcodec")
+        if frame and kind in _WHOLE_FILE_KINDS:
+            raise FormatError(f"{name} must belong to frame 0")
+        if frame >= limits.frames:
+            raise LimitExceededError(f"{name} is beyond the limit of {limits.frames} frames")
+        if length > limits.section_bytes:
+            raise LimitExceededError(
+                f"{name} claims {length} bytes, more than the limit of {limits.section_bytes}"
+            )
+    if preamble.prefix_length + sum(entry.length for entry in entries) != preamble.file_size:
+        raise FormatError("section lengths do not add up to the file size")
+
+
+def _sealed(data: bytes) -> bytes:
+    return data + _CHECKSUM.pack(crc32c(data))
+
+
+def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the bytes of a VQZ file, sections sorted by frame, then kind.
+
+    Raises
+    ------
+    VqzError
+        What `unpack` would raise on the result.
+    ValueError, TypeError
+        The header has no canonical form, or a number does not fit its field.
+    """
+    header = canonical_json(container.header)
+    sections = sorted(container.sections, key=lambda section: (section.frame, section.kind))
+    entries = [
+        SectionEntry(section.kind, section.frame, len(section.data), crc32c(section.data))
+        for section in sections
+    ]
+    words = (*container.version, container.incompatible, container.compatible)
+    preamble = _Preamble(MAGIC, *words, len(header), len(entries), 0)
+    file_size = preamble.prefix_length + sum(entry.length for entry in entries)
+    preamble = preamble._replace(file_size=file_size)
+    _check_preamble(preamble, limits)
+    _check_entries(entries, preamble, limits)
+    try:
+        fixed = _PREAMBLE.pack(*preamble)
+        table = b"".join(_ENTRY.pack(entry.kind, 0, *entry[1:]) for entry in entries)
+    except struct.error as error:
+        raise ValueError(f"a number does not fit its field: {error}") from None
+    data = (section.data for section in sections)
+    return b"".join((_sealed(fixed), _sealed(header), _sealed(table), *data))
+
+
+def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _read_up_to(stream: BinaryIO, count: int) -> bytes:
+    """Return ``count`` bytes, or all that are left; memory grows with what is really there."""
+    blocks = []
+    while count and (block := stream.read(min(count, _READ_BYTES))):
+        blocks.append(block)
+        count -= len(block)
+    return b"".join(blocks)
+
+
+def _read_exactly(stream: BinaryIO, count: int, name: str) -> bytes:
+    data = _read_up_to(stream, count)
+    if len(data) < count:
+        raise FormatError(f"file is cut short in {name}")
+    return data
+
+
+def _check_checksum(data: bytes, expected: int, name: str) -> bytes:
+    if crc32c(data) != expected:
+        raise FormatError(f"checksum of {name} does not match (file is damaged)")
+    return data
+
+
+def _read_sealed(stream: BinaryIO, count: int, name: str) -> bytes:
+    sealed = _read_exactly(stream, count + _CHECKSUM.size, name)
+    (expected,) = _CHECKSUM.unpack_from(sealed, count)
+    return _check_checksum(sealed[:count], expected, name)
+
+
+def _read_preamble(stream: BinaryIO, limits: Limits) -> _Preamble:
+    data = _read_up_to(stream, _PREAMBLE.size + _CHECKSUM.size)
+    if not data:
+        raise FormatError("file is empty")
+    if not data.startswith(MAGIC[: len(data)]):
+        if data.startswith(MAGIC[:4]):
+            raise FormatError("first bytes are damaged, as by a transfer in text mode")
+        raise FormatError("not a VQZ file")
+    fixed = _read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
+    preamble = _Preamble(*_PREAMBLE.unpack(fixed))
+    _check_preamble(preamble, limits)
+    return preamble
+
+
+def _check_file_size(stream: BinaryIO, already_read: int, file_size: int) -> None:
+    if not stream.seekable():
+        return
+    position = stream.tell()
+    present = stream.seek(0, io.SEEK_END) - position + already_read
+    stream.seek(position)
+    if present < file_size:
+        raise FormatError(f"file is cut short: {present} of {file_size} bytes are there")
+    if present > file_size:
+        raise FormatError(f"file has {present - file_size} bytes after its end")
+
+
+def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Prefix:
+    """Read and check everything before the sections, and leave a stream at the first section.
+
+    Parameters
+    ----------
+    source : bytes or binary stream
+        A whole file, or a stream at the start of one. A stream that can seek is checked to
+        end where the file does.
+    limits : Limits
+        Bounds to hold the file to.
+
+    Raises
+    ------
+    FormatError, UnsupportedError, LimitExceededError
+        As VQZ.md lists them. The sections' checksums are not looked at.
+    """
+    stream = _as_stream(source)
+    preamble = _read_preamble(stream, limits)
+    _check_file_size(stream, _PREAMBLE.size + _CHECKSUM.size, preamble.file_size)
+    header = parse_canonical_json(
+        _read_sealed(stream, preamble.header_length, "the header"), "the header"
+    )
+    if not isinstance(header, dict):
+        raise FormatError("header is not a JSON object")
+    table = _read_sealed(stream, preamble.section_count * _ENTRY.size, "the section table")
+    entries = []
+    for kind, reserved, frame, length, checksum in _ENTRY.iter_unpack(table):
+        if reserved:
+            raise FormatError("a reserved field of the section table is not zero")
+        entries.append(SectionEntry(kind, frame, length, checksum))
+    _check_entries(entries, preamble, limits)
+    return Prefix(
+        header=header,
+        entries=tuple(entries),
+        version=(preamble.major, preamble.minor),
+        incompatible=preamble.incompatible,
+        compatible=preamble.compatible,
+        file_size=preamble.file_size,
+    )
+
+
+def unpack(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Container:
+    """Read a whole file and check every byte of it; see `read_prefix` for the parameters.
+
+    Raises
+    ------
+    FormatError
+        Not a VQZ file, cut short, or damaged.
+    UnsupportedError
+        A sound file of a version, or with a feature or section kind, that is unknown here.
+    LimitExceededError
+        A size beyond ``limits``.
+    """
+    stream = _as_stream(source)
+    prefix = read_prefix(stream, limits)
+    sections = []
+    for kind, frame, length, checksum in prefix.entries:
+        name = _describe(kind, frame)
+        data = _read_exactly(stream, length, name)
+        sections.append(Section(kind, frame, _check_checksum(data, checksum, name)))
+    if stream.read(1):
+        raise FormatError("file has bytes after its end")
+    words = (prefix.version, prefix.incompatible, prefix.compatible)
+    return Container(prefix.header, tuple(sections), *words)
