@@ -1,0 +1,8 @@
+"""``python -m vqcodec.cli``, for where no ``vqz`` script is installed."""
+
+import sys
+
+from .main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

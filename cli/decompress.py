@@ -1,0 +1,162 @@
+"""``vqz decompress``: VQZ files to volumes."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from . import options
+from .batch import Outcome, Record, failure, run_jobs
+from .exits import Code, Failed, writing
+from .headers import VolumeHeader, volume_header
+from .names import (
+    STREAM,
+    Found,
+    check_distinct,
+    check_target,
+    find_files,
+    is_vqz,
+    read_stdin,
+    volume_name,
+)
+
+
+@dataclass(frozen=True)
+class DecompressJob:
+    """One VQZ file to decompress, and where to; ``data`` is what was on stdin."""
+
+    source: Path
+    target: Path
+    data: bytes | None
+    header: VolumeHeader
+    device: str
+    overwrite: bool
+    make_folders: bool
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.PATH)
+@options.output
+@options.output_dir
+@options.recursive
+@options.overwrite
+@options.dry_run
+@options.jobs
+@options.device
+@options.reporting
+def decompress(
+    files: tuple[Path, ...],
+    output: Path | None,
+    output_dir: Path | None,
+    recursive: bool,
+    overwrite: bool,
+    dry_run: bool,
+    at_once: int,
+    device: str,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Turn scan.vqz into scan.nii.gz, or what it was.
+
+    FILES are VQZ files; with -r also folders of them; - is stdin. The name given with -o may
+    leave out or add .gz, but cannot change the format.
+    """
+    found, missing = find_files(files, is_vqz, recursive)
+    failed: list[Outcome] = [failure(path, error) for path, error in missing]
+    readable: list[tuple[Found, bytes | None, VolumeHeader]] = []
+    for each in found:
+        try:
+            data = read_stdin() if each.source == STREAM else None
+            readable.append((each, data, _header_of(each.source, data)))
+        except Exception as error:
+            failed.append(failure(each.source, error))
+    named = [(each, volume_name(each.relative, header.suffix)) for each, _, header in readable]
+    targets = options.targets_of(named, files, output, output_dir)
+    to_stdout = output == STREAM or STREAM in targets
+    if to_stdout and sys.stdout.isatty():
+        raise click.UsageError("volumes are not written to a terminal; use -o")
+    pairs = list(zip(readable, targets, strict=True))
+    check_distinct([(each.source, target) for (each, _, _), target in pairs])
+    console = options.console_of(as_json, quiet, verbose, stdout_is_taken=to_stdout)
+    jobs = [
+        DecompressJob(
+            source=each.source,
+            target=target,
+            data=data,
+            header=header,
+            device=device,
+            overwrite=overwrite,
+            make_folders=output_dir is not None,
+        )
+        for (each, data, header), target in pairs
+    ]
+    return run_jobs(
+        plan_one if dry_run else decompress_one,
+        jobs,
+        at_once=1 if dry_run else at_once,
+        console=console,
+        describe=describe,
+        failed_before=failed,
+    )
+
+
+def _header_of(path: Path, data: bytes | None) -> VolumeHeader:
+    if data is not None:
+        return volume_header(io.BytesIO(data))
+    with open(path, "rb") as stream:
+        return volume_header(stream)
+
+
+def plan_one(job: DecompressJob) -> Record:
+    """Check what can be checked without decoding."""
+    from ..formats.known import fits, format_of, volume_suffix
+
+    suffix = volume_suffix(job.target) if job.target != STREAM else job.header.suffix
+    if not fits(format_of(job.header.format), suffix):
+        raise Failed(
+            Code.USAGE,
+            f"holds a volume to be written as {job.header.suffix}; "
+            f"{job.target} would be another format",
+        )
+    check_target(job.target, job.overwrite, job.make_folders)
+    return {
+        "source": str(job.source),
+        "output": str(job.target),
+        "shape": list(job.header.shape),
+        "dtype": job.header.dtype,
+        "dry_run": True,
+    }
+
+
+def decompress_one(job: DecompressJob) -> Record:
+    """Decompress one file."""
+    record = plan_one(job)
+    from ..codec import decode_volume
+    from ..formats.volumes import volume_to_bytes, write_volume
+    from ..vqz import VQZ
+
+    started = time.perf_counter()
+    vqz = VQZ.open(job.source) if job.data is None else VQZ.from_bytes(job.data)
+    volume = decode_volume(vqz, device=job.device)
+    if job.target == STREAM:
+        sys.stdout.buffer.write(volume_to_bytes(volume))
+        sys.stdout.buffer.flush()
+    else:
+        with writing(job.target):
+            if job.make_folders:
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+            write_volume(volume, job.target, overwrite=job.overwrite)
+    return {**record, "dry_run": False, "seconds": time.perf_counter() - started}
+
+
+def describe(record: Record) -> list[str]:
+    """Write the one line about a file."""
+    shape = "x".join(map(str, record["shape"]))
+    line = f"{record['source']} -> {record['output']}: {shape} {record['dtype']}"
+    return [line if record["dry_run"] else f"{line}, {record['seconds']:.1f} s"]

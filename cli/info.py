@@ -1,0 +1,119 @@
+"""``vqz info``: what is in a VQZ file, from its header alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+from .batch import Record, failure, run_jobs
+from .console import file_size
+from .headers import volume_header
+from .names import find_files, is_vqz
+from .sizes import decibels, significant, size_figures
+
+
+@dataclass(frozen=True)
+class InfoJob:
+    """One file to look into."""
+
+    source: Path
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.PATH)
+@options.recursive
+@options.reporting
+def info(
+    files: tuple[Path, ...], recursive: bool, as_json: bool, quiet: bool, verbose: bool
+) -> int:
+    """Show what is in VQZ files. Reads their headers only, and needs no weights."""
+    found, missing = find_files(files, is_vqz, recursive)
+    return run_jobs(
+        info_one,
+        [InfoJob(each.source) for each in found],
+        at_once=1,
+        console=options.console_of(as_json, quiet, verbose),
+        describe=describe_more if verbose else describe,
+        failed_before=[failure(path, error) for path, error in missing],
+    )
+
+
+def info_one(job: InfoJob) -> Record:
+    """Read the header of one file, and the figures stored behind it."""
+    from ..formats.container import SectionKind, read_prefix, section_name
+
+    with open(job.source, "rb") as stream:
+        volume = volume_header(stream)
+        stream.seek(0)
+        prefix = read_prefix(stream)
+        figures = _figures(stream, prefix, SectionKind.FIGURES)
+    return {
+        "source": str(job.source),
+        "version": ".".join(map(str, prefix.version)),
+        **size_figures(prefix.file_size, volume.shape, volume.dtype),
+        "header": prefix.header,
+        "figures": figures,
+        "sections": [
+            {"name": section_name(entry.kind), "frame": entry.frame, "bytes": entry.length}
+            for entry in prefix.entries
+        ],
+    }
+
+
+def _figures(stream: Any, prefix: Any, kind: int) -> dict[str, Any]:
+    from ..errors import FormatError
+    from ..formats.container import crc32c, parse_canonical_json
+
+    for entry in prefix.entries:
+        if entry.kind != kind:
+            stream.seek(entry.length, 1)
+            continue
+        data = stream.read(min(entry.length, 1 << 20))
+        if crc32c(data) != entry.crc32c:
+            raise FormatError("checksum of section 'figures' does not match (file is damaged)")
+        figures = parse_canonical_json(data, "section 'figures'")
+        if not isinstance(figures, dict):
+            raise FormatError("section 'figures' is not a JSON object")
+        return figures
+    return {}
+
+
+def describe(record: Record) -> list[str]:
+    """Write what people want to know of a file."""
+    header, figures = record["header"], record["figures"]
+    volume, model = header["volume"], header.get("model", {})
+    shape = "x".join(map(str, volume["shape"]))
+    percent = significant(record["percent_of_float32"])
+    lines = [
+        f"{record['source']}",
+        f"  volume      {shape} {record['dtype']}, {volume['format']} ({volume['suffix']})",
+        f"  size        {file_size(record['bytes'])}, {percent} % of float32, "
+        f"{significant(record['bits_per_voxel'])} bit/voxel",
+        f"  model       {model.get('id')} (sha256 {str(model.get('sha256'))[:16]}...)",
+        f"  written by  {header.get('software')}, format {record['version']}",
+    ]
+    if figures:
+        lines.append(
+            f"  fidelity    foreground {decibels(figures.get('psnr_foreground'))}, "
+            f"whole {decibels(figures.get('psnr'))}"
+        )
+    return lines
+
+
+def describe_more(record: Record) -> list[str]:
+    """Write everything, the header as JSON."""
+    lines = describe(record)
+    for section in record["sections"]:
+        where = f" of frame {section['frame']}" if section["frame"] else ""
+        lines.append(f"  section     {section['name']}{where}: {file_size(section['bytes'])}")
+    lines += ["  header", *(f"    {line}" for line in _pretty(record["header"]))]
+    return lines
+
+
+def _pretty(header: dict[str, Any]) -> list[str]:
+    return json.dumps(header, indent=1, sort_keys=True).splitlines()
