@@ -1,0 +1,177 @@
+"""The codecs that vqcodec is compared with, behind one small interface.
+
+Every peer codes the same float32 array in [0, 1]. What it is charged for is the bare
+stream: no container, and no description of the shape or of the intensity scale.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .peers_video import SVT_AV1, X265, VideoEncoder
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One codec with its ladder of settings.
+
+    Attributes
+    ----------
+    name : str
+        Name in the tables.
+    encode : callable
+        ``(values, setting, axis)`` to bytes; values float32 in [0, 1], shape ``(X, Y, Z)``.
+    decode : callable
+        ``(data, shape, axis)`` to float32 values of ``shape``.
+    settings : tuple of float
+        From the smallest file to the largest.
+    axes : tuple of int
+        Axes whose slices may be the frames; the best one at a rate counts. A codec that is
+        truly 3D has one entry.
+    software : callable
+        Versions and fixed options, part of the cache key.
+    missing : callable
+        None where the codec can run, else the reason.
+    """
+
+    name: str
+    encode: Callable[[Array, float, int], bytes]
+    decode: Callable[[bytes, tuple[int, ...], int], Array]
+    settings: tuple[float, ...]
+    axes: tuple[int, ...]
+    software: Callable[[], str]
+    missing: Callable[[], str | None]
+
+
+def all_peers() -> tuple[Peer, ...]:
+    """Every peer, the strongest first."""
+    av1_ladder = (63, 58, 53, 48, 42, 36, 30, 24, 18, 12, 6, 1)
+    x265_ladder = (51, 47, 43, 39, 35, 31, 27, 23, 19, 15, 10, 5)
+    return (
+        video_peer("SVT-AV1 p4", SVT_AV1, av1_ladder),
+        video_peer("x265 slow", X265, x265_ladder),
+        array_peer(
+            "SPERR 3D", sperr_encode, sperr_decode, (0.02, 0.04, 0.07, 0.12, 0.2, 0.33, 0.6, 1.2)
+        ),
+        array_peer(
+            "SZ3",
+            sz3_encode,
+            sz3_decode,
+            (0.4, 0.3, 0.22, 0.16, 0.12, 0.09, 0.065, 0.045, 0.03, 0.02),
+        ),
+        array_peer(
+            "JPEG 2000", jpeg2k_encode, jpeg2k_decode, (18, 21, 24, 27, 30, 33, 36, 39, 42, 46, 50)
+        ),
+    )
+
+
+def named_peers(names: tuple[str, ...]) -> tuple[Peer, ...]:
+    """Peers by their names in the tables, in that order; KeyError for an unknown one."""
+    by_name = {peer.name: peer for peer in all_peers()}
+    return tuple(by_name[name] for name in names)
+
+
+def video_peer(name: str, video: VideoEncoder, ladder: tuple[float, ...]) -> Peer:
+    """A video encoder, tried along all three axes."""
+    return Peer(name, video.encode, video.decode, ladder, (2, 0, 1), video.software, video.missing)
+
+
+def array_peer(
+    name: str,
+    encode: Callable[[Array, float], bytes],
+    decode: Callable[[bytes, tuple[int, ...]], Array],
+    ladder: tuple[float, ...],
+) -> Peer:
+    """A codec of imagecodecs that takes the volume as it is."""
+    return Peer(
+        name=name,
+        encode=lambda values, setting, axis: encode(np.ascontiguousarray(values), setting),
+        decode=lambda data, shape, axis: decode(data, shape),
+        settings=ladder,
+        axes=(0,),
+        software=imagecodecs_version,
+        missing=imagecodecs_missing,
+    )
+
+
+@functools.cache
+def imagecodecs() -> ModuleType:
+    """The imagecodecs module; ImportError where it is not installed."""
+    return importlib.import_module("imagecodecs")
+
+
+def imagecodecs_missing() -> str | None:
+    """Why imagecodecs cannot be used here, or None."""
+    try:
+        imagecodecs()
+    except ImportError as error:
+        return f"imagecodecs is not installed ({error})"
+    return None
+
+
+def imagecodecs_version() -> str:
+    """Version of the wheel that holds SPERR, SZ3 and OpenJPEG."""
+    return f"imagecodecs {importlib.metadata.version('imagecodecs')}"
+
+
+def sperr_encode(values: Array, bits_per_voxel: float) -> bytes:
+    """SPERR in fixed-rate mode, the whole volume as one chunk."""
+    return bytes(imagecodecs().sperr_encode(values, bits_per_voxel, "bpp", numthreads=1))
+
+
+def sperr_decode(data: bytes, shape: tuple[int, ...]) -> Array:
+    """Inverse of `sperr_encode`."""
+    decoded = imagecodecs().sperr_decode(data, numthreads=1)
+    return np.asarray(decoded, dtype=np.float32).reshape(shape)
+
+
+def sz3_encode(values: Array, bound: float) -> bytes:
+    """SZ3 with an absolute error bound."""
+    return bytes(imagecodecs().sz3_encode(values, "abs", bound))
+
+
+def sz3_decode(data: bytes, shape: tuple[int, ...]) -> Array:
+    """Inverse of `sz3_encode`."""
+    decoded = imagecodecs().sz3_decode(data, shape=shape, dtype="float32")
+    return np.asarray(decoded, dtype=np.float32).reshape(shape)
+
+
+def jpeg2k_encode(values: Array, decibel: float) -> bytes:
+    """JPEG 2000 code streams of 12 bit slices along the last axis, each with its length."""
+    slices = np.rint(np.clip(values, 0.0, 1.0) * 4095.0).astype(np.uint16)
+    streams = []
+    for index in range(slices.shape[2]):
+        plane = np.ascontiguousarray(slices[:, :, index])
+        stream = b""
+        if plane.any():
+            stream = bytes(
+                imagecodecs().jpeg2k_encode(
+                    plane, level=decibel, codecformat="j2k", bitspersample=12, reversible=False
+                )
+            )
+        streams.append(struct.pack("<I", len(stream)) + stream)
+    return b"".join(streams)
+
+
+def jpeg2k_decode(data: bytes, shape: tuple[int, ...]) -> Array:
+    """Inverse of `jpeg2k_encode`."""
+    values = np.zeros(shape, np.float32)
+    position = 0
+    for index in range(shape[2]):
+        (length,) = struct.unpack_from("<I", data, position)
+        stream = data[position + 4 : position + 4 + length]
+        position += 4 + length
+        if stream:
+            values[:, :, index] = imagecodecs().jpeg2k_decode(stream) / np.float32(4095.0)
+    return values

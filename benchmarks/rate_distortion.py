@@ -1,0 +1,167 @@
+"""Rate and distortion of vqcodec beside its peers, at the same bytes on the same arrays.
+
+Every codec gets the same float32 array in [0, 1]. vqcodec is asked for a rate through its
+public API; the file it returns, headers included, sets the bytes at which every peer's
+measured curve is read (`benchmarks.curves`). A rate is in percent of the float32 size of
+the scan's own grid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .curves import Curve, Figures, OutsideCurveError, curve, measured
+from .peers import Array, Peer
+from .scans import Scan
+
+OURS = "vqcodec"
+RATES: tuple[float | None, ...] = (0.2, 0.35, 0.6, None)
+DEFAULT_LIMIT = 0.825
+MARGIN = 1.25
+
+
+@dataclass(frozen=True)
+class Codec:
+    """The codec under test.
+
+    Attributes
+    ----------
+    encode : callable
+        ``(values, percent)`` to the bytes of a whole file; percent None for the default.
+    decode : callable
+        Those bytes back to float32 values.
+    """
+
+    encode: Callable[[Array, float | None], bytes]
+    decode: Callable[[bytes], Array]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One codec on one scan at one rate.
+
+    Attributes
+    ----------
+    scan, group : str
+        Subject and data set.
+    codec : str
+        `OURS` or a peer's name.
+    asked : float or None
+        Percent asked for; None for the default setting.
+    percent : float or None
+        Percent of the file, the same for every codec of a comparison.
+    figures : Figures or None
+        Interpolated for peers.
+    encode_seconds, decode_seconds : float or None
+        Of this very file, or of the peer's measured point nearest in rate.
+    note : str
+        Why there are no figures: the codec refused, or the peer has no points on both
+        sides of the rate.
+    """
+
+    scan: str
+    group: str
+    codec: str
+    asked: float | None
+    percent: float | None = None
+    figures: Figures | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    note: str = ""
+
+
+def vqcodec_through_its_api(device: str = "auto") -> Codec:
+    """The codec of this project, whole files through the public functions only."""
+    import vqcodec  # a peers-only run needs no codec
+
+    def encode(values: Array, percent: float | None) -> bytes:
+        return bytes(vqcodec.encode(values, ratio=percent, device=device).to_bytes())
+
+    def decode(data: bytes) -> Array:
+        decoded = vqcodec.decode(vqcodec.VQZ.from_bytes(data), device=device)
+        return np.asarray(decoded, dtype=np.float32)
+
+    return Codec(encode, decode)
+
+
+def compared(
+    scan: Scan,
+    codec: Codec | None,
+    peers: Sequence[Peer],
+    rates: Sequence[float | None] = RATES,
+    cache: Path | None = None,
+) -> list[Result]:
+    """Every codec on one scan at every rate.
+
+    Parameters
+    ----------
+    scan : Scan
+        What all of them code.
+    codec : Codec or None
+        Codec under test; None reads the peers at exactly the rates asked for.
+    peers : sequence of Peer
+        Those that can run here.
+    rates : sequence of float or None
+        Percent, None for the default setting.
+    cache : Path, optional
+        Folder of the peers' cache.
+    """
+    results = [_ours(scan, codec, asked) for asked in rates] if codec is not None else []
+    if codec is None:
+        places = [(asked, DEFAULT_LIMIT if asked is None else asked) for asked in rates]
+    else:
+        places = [(found.asked, found.percent) for found in results if found.percent is not None]
+    if not places:
+        return results
+    low = min(percent for _, percent in places) / MARGIN
+    high = max(percent for _, percent in places) * MARGIN
+    for peer in peers:
+        measured_curve = curve(peer, scan, low, high, cache)
+        results += [_read(measured_curve, scan, asked, percent) for asked, percent in places]
+    return results
+
+
+def _ours(scan: Scan, codec: Codec, asked: float | None) -> Result:
+    from vqcodec.errors import VqzError
+
+    start = time.perf_counter()
+    try:
+        data = codec.encode(scan.values, asked)
+    except VqzError as error:
+        return Result(scan.name, scan.group, OURS, asked, note=str(error))
+    encoded = time.perf_counter()
+    decoded = codec.decode(data)
+    done = time.perf_counter()
+    return Result(
+        scan=scan.name,
+        group=scan.group,
+        codec=OURS,
+        asked=asked,
+        percent=scan.percent(len(data)),
+        figures=measured(scan, decoded),
+        encode_seconds=encoded - start,
+        decode_seconds=done - encoded,
+    )
+
+
+def _read(peer: Curve, scan: Scan, asked: float | None, percent: float) -> Result:
+    try:
+        figures = peer.at(percent)
+    except OutsideCurveError as error:
+        return Result(scan.name, scan.group, peer.peer, asked, percent, note=str(error))
+    encode_seconds, decode_seconds = peer.seconds_near(percent)
+    return Result(
+        scan=scan.name,
+        group=scan.group,
+        codec=peer.peer,
+        asked=asked,
+        percent=percent,
+        figures=figures,
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+    )
