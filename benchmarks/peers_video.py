@@ -17,7 +17,7 @@ NEUTRAL_CHROMA = 512
 SMALLEST_FRAME = 64
 
 
-class PeerError(Exception):
+class PeerError(RuntimeError):
     """A peer failed on an array it should have coded."""
 
 

@@ -121,8 +121,13 @@ def compared(
     low = min(percent for _, percent in places) / MARGIN
     high = max(percent for _, percent in places) * MARGIN
     for peer in peers:
-        measured_curve = curve(peer, scan, low, high, cache)
-        results += [_read(measured_curve, scan, asked, percent) for asked, percent in places]
+        try:
+            points = curve(peer, scan, low, high, cache)
+        except RuntimeError as error:  # imagecodecs and ffmpeg alike
+            note = f"{peer.name} failed: {error}"
+            results += [Result(scan.name, scan.group, peer.name, *at, note=note) for at in places]
+        else:
+            results += [_read(points, scan, asked, percent) for asked, percent in places]
     return results
 
 

@@ -87,6 +87,17 @@ def test_without_a_codec_peers_are_read_at_the_rates_asked_for(tmp_path: Path) -
     assert "stub" in table(found)
 
 
+def test_a_peer_that_fails_is_said(tmp_path: Path) -> None:
+    def fail(values: object, setting: float, axis: int) -> bytes:
+        raise RuntimeError("it broke")
+
+    peers = [replace(stub_peer("broken"), encode=fail), stub_peer()]
+    broken, sound = compared(SCAN, None, peers, (LOW,), tmp_path)
+    assert broken.note == "broken failed: it broke"
+    assert broken.figures is None
+    assert sound.figures is not None
+
+
 def test_all_requirements_met() -> None:
     assert verdicts(all_met()) == [True] * 7
     said = judged(requirements(all_met()), 10)
