@@ -139,7 +139,8 @@ def intensities(path: Path) -> NDArray[np.float32]:
 
 def middle_slice(volume: NDArray[np.float32], axis: int, place: int) -> NDArray[np.float32]:
     """Cut a slice, its second axis upwards."""
-    return np.moveaxis(volume, axis, 0)[place].T
+    plane: NDArray[np.float32] = np.moveaxis(volume, axis, 0)[place].T
+    return plane
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nibabel as nib
+import nibabel
 import numpy as np
 import pytest
 
@@ -112,6 +112,7 @@ def make_scan(path: Path) -> Path:
     if path.suffix == ".npy":
         write_volume(from_array(values), path)
         return path
+    nib: Any = nibabel
     kind = nib.Nifti1Pair if path.suffix in (".hdr", ".img") else nib.Nifti1Image
     nib.save(kind(values, np.diag([1.0, 1.0, 1.2, 1.0])), path)
     return path

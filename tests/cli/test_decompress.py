@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import nibabel as nib
+import nibabel
 import numpy as np
 import pytest
 
@@ -15,10 +16,10 @@ Capture = pytest.CaptureFixture[str]
 
 
 def same_volume(one: Path, other: Path) -> bool:
-    first, second = nib.load(one), nib.load(other)
-    return first.header.binaryblock == second.header.binaryblock and np.array_equal(
-        first.dataobj, second.dataobj
-    )
+    load: Any = nibabel.load
+    first, second = load(one), load(other)
+    same_header: bool = first.header.binaryblock == second.header.binaryblock
+    return same_header and np.array_equal(first.dataobj, second.dataobj)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.hdr", "a.npy"])

@@ -21,7 +21,8 @@ HOMES = {"vqcodec.cli": "cli", "vqcodec.formats": "formats"}
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+    settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return settings
 
 
 def packages_below(folder: Path, name: str) -> dict[str, Path]:

@@ -14,7 +14,10 @@ from vqcodec.registry.weights import name_and_identity
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    tensors = {"w": np.arange(4, dtype=np.float16), "t": np.ones((2, 2), np.uint8)}
+    tensors: dict[str, np.ndarray] = {
+        "w": np.arange(4, dtype=np.float16),
+        "t": np.ones((2, 2), np.uint8),
+    }
     sha256 = write_weights(
         tmp_path / "m.safetensors", tensors, {"levels": 3}, model_id="m-1", family="toy"
     )
