@@ -86,10 +86,10 @@ def run_jobs(
     codes = []
     for outcome in failed_before:
         codes.append(report(outcome, console, describe))
-    outcomes = (
-        _in_turn(work, jobs) if min(at_once, len(jobs)) < 2 else _at_once(work, jobs, at_once)
-    )
-    for outcome in console.progress(outcomes, len(jobs)):
+    alone = at_once < 2 or len(jobs) < 2
+    outcomes = _in_turn(work, jobs) if alone else _at_once(work, jobs, at_once)
+    names = [str(job.source) if alone else f"{at_once} files at once" for job in jobs]
+    for outcome in console.progress(outcomes, names):
         codes.append(report(outcome, console, describe))
     return overall(codes)
 

@@ -69,11 +69,25 @@ class Console:
         elif self.verbosity >= 0:
             put("\n".join(printable(line) for line in lines), stream)
 
-    def progress(self, items: Iterable[T], total: int) -> Iterator[T]:
-        """Pass the items on, with a bar if there are several and someone is watching."""
-        if total < 2 or self.verbosity < 0 or not sys.stderr.isatty():
+    def progress(self, items: Iterable[T], names: Sequence[str]) -> Iterator[T]:
+        """Pass the items on; if someone is watching, show which one is worked on.
+
+        Parameters
+        ----------
+        items : iterable
+            As many as there are names.
+        names : sequence of str
+            What to show while waiting for each item.
+        """
+        if self.verbosity < 0 or not sys.stderr.isatty():
             yield from items
             return
         from tqdm import tqdm
 
-        yield from tqdm(items, total=total, unit="file", leave=False, file=sys.stderr)
+        layout = "{desc} ({n_fmt} of {total_fmt} done, {elapsed})"
+        waiting = iter(items)
+        with tqdm(total=len(names), leave=False, file=sys.stderr, bar_format=layout) as bar:
+            for name in names:
+                bar.set_description_str(printable(name))
+                yield next(waiting)
+                bar.update()

@@ -214,6 +214,19 @@ def test_errors_of_writing(
     assert capsys.readouterr().err == f"vqz: {scan}: cannot write {target}: {reason}\n"
 
 
+def test_progress_is_for_terminals(
+    vqz: Vqz, scan: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = make_scan(scan.with_name("other.nii"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert vqz("compress", scan, other) == 0
+    output, errors = capsys.readouterr()
+    assert f"{other} (1 of 2 done" in errors
+    assert output.count("\n") == 2
+    assert vqz("compress", scan, other, "-q", "-f") == 0
+    assert capsys.readouterr() == ("", "")
+
+
 def test_ctrl_c(
     vqz: Vqz, scan: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]
 ) -> None:
