@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from .console import Console, complain
-from .exits import Code, Failed, Terminated, explain
+from .exits import Code, Failed, Terminated, end_on_signal, explain
 
 
 class Job(Protocol):
@@ -155,11 +155,6 @@ def _start_worker(threads: int) -> None:
         os.environ.setdefault(name, str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end_on_signal)
-
-
-def end_on_signal(*_: object) -> None:
-    """Signal handler: leave through every ``finally``."""
-    raise Terminated(Code.TERMINATED)
 
 
 def _attempt_or_leave(work: Callable[[AnyJob], Record], job: AnyJob) -> Outcome:

@@ -40,6 +40,11 @@ class Terminated(SystemExit):
     """The process was told to end (SIGTERM): leave, cleaning up on the way."""
 
 
+def end_on_signal(*_: object) -> None:
+    """Signal handler: leave through every ``finally``."""
+    raise Terminated(Code.TERMINATED)
+
+
 _MEDIUM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
 _INPUT_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 

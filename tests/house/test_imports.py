@@ -30,7 +30,8 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import vqcodec", {*HEAVY, "numpy", "click"}),
         ("import vqcodec.formats.container", {*HEAVY, "numpy", "click"}),
-        ("import vqcodec.cli.main", {*HEAVY, "numpy", "tqdm"}),
+        ("import vqcodec.cli.main", {*HEAVY, "numpy", "tqdm", "click"}),
+        ("import vqcodec.cli.group", {*HEAVY, "numpy", "tqdm"}),
         ("import vqcodec.device", {"torch"}),
         ("import vqcodec.formats.volumes", {"torch", "click"}),
         ("import vqcodec.conform, vqcodec.metrics", {"torch", "click"}),

@@ -11,7 +11,7 @@ import click
 import pytest
 
 import vqcodec
-from vqcodec.cli.main import vqz
+from vqcodec.cli.group import vqz
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

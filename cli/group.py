@@ -1,0 +1,57 @@
+"""The ``vqz`` command with all its subcommands."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .compare import compare
+from .compress import compress
+from .decompress import decompress
+from .exits import Code, Failed
+from .info import info
+from .models import models
+from .test import test
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="vqz %(version)s")
+def vqz() -> None:
+    """Compress 3D brain MRI to a fraction of a percent, and bring it back.
+
+    Sources are kept, and nothing is overwritten without -f.
+
+    Exit codes: 0 all done, 1 some files failed, 2 wrong usage, 65 bad data, 66 no input,
+    69 model or device unavailable, 73 cannot create a file, 74 I/O error, 130 interrupted.
+    """
+
+
+for command in (compress, decompress, info, test, compare, models):
+    vqz.add_command(command)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code.
+
+    Raises
+    ------
+    Failed
+        The command line is wrong.
+    """
+    try:
+        with vqz.make_context("vqz", arguments) as context:
+            return int(vqz.invoke(context) or 0)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        raise Failed(Code.USAGE, _usage_line(error)) from None
+
+
+def _usage_line(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    message = error.format_message().rstrip(".")
+    if context is None:
+        return message
+    name = context.command_path.removeprefix("vqz").strip()
+    where = f"{name}: " if name else ""
+    return f"{where}{message} (see '{context.command_path} --help')"
