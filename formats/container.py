@@ -41,10 +41,11 @@ class SectionKind(IntEnum):
     RESIDUAL = 7
     FIGURES = 8
     USER = 9
+    PADDING = 0x8000
 
 
 _KIND_NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in SectionKind}
-_WHOLE_FILE_KINDS = frozenset({SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER})
+_WHOLE_FILE_KINDS = frozenset({SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER, SectionKind.PADDING})
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class Limits:
     section_bytes: int = 1 << 31
     voxels: int = 1 << 31
     frames: int = 1 << 14
-    voxels_per_byte: int = 1 << 15
-    voxels_free: int = 1 << 21
+    voxels_per_byte: int = 1 << 10
+    voxels_free: int = 1 << 16
 
 
 DEFAULT_LIMITS = Limits()

@@ -1,0 +1,113 @@
+"""Putting coded frames, header and figures together into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import __version__
+from .conform import Orientation
+from .entropy.frame import Coefficients, Streams
+from .formats.container import Container, Section, SectionKind, canonical_json, pack
+from .formats.volumes import Volume
+from .grids import codes_sha256, grids_of, stages_of
+from .header import (
+    FAMILIES,
+    FrameDescription,
+    Header,
+    ModelReference,
+    VolumeDescription,
+    parse_header,
+)
+from .limits import DEFAULT_LIMITS
+from .registry import LoadedModel
+from .vqz import LEVEL_KINDS, VQZ, empty_grids
+
+
+@dataclass(frozen=True)
+class CodedFrame:
+    """One frame as coded; ``streams`` is None for a constant one."""
+
+    description: FrameDescription
+    streams: Streams | None = None
+    coefficients: Coefficients | None = None
+
+
+def coded_at(
+    description: FrameDescription, step_index: int, streams: Streams, coefficients: Coefficients
+) -> CodedFrame:
+    """A frame coded at a step."""
+    stages = stages_of(coefficients)
+    described = replace(description, step_index=step_index, stages=stages)
+    return CodedFrame(described, streams, coefficients)
+
+
+def assemble(
+    source: Volume,
+    orientation: Orientation,
+    model: LoadedModel,
+    frames: list[CodedFrame],
+    fixed: tuple[Section, ...],
+) -> Container:
+    """Container of a whole volume.
+
+    Parameters
+    ----------
+    fixed : tuple of Section
+        Sections that do not depend on the step.
+    """
+    sections = list(fixed)
+    for index, frame in enumerate(frames):
+        if frame.streams is None:
+            continue
+        if frame.streams.mask:
+            sections.append(Section(SectionKind.MASK, index, frame.streams.mask))
+        sections += [
+            Section(kind, index, data)
+            for kind, data in zip(LEVEL_KINDS, frame.streams.levels, strict=True)
+        ]
+    grids = [
+        empty_grids()
+        if frame.coefficients is None
+        else grids_of(frame.coefficients, frame.description.stages)
+        for frame in frames
+    ]
+    volume = VolumeDescription(
+        source.array.shape,
+        source.array.dtype.str,
+        orientation.axes,
+        orientation.flips,
+        source.format,
+        source.suffix,
+    )
+    header = Header(
+        codes_sha256=codes_sha256(grids),
+        family=model.family,
+        entropy=FAMILIES[model.family],
+        model=ModelReference(model.id, model.sha256),
+        software=f"vqcodec {__version__}",
+        volume=volume,
+        frames=tuple(frame.description for frame in frames),
+    )
+    return _padded(Container(header.to_json(), tuple(sections)), source.array.size)
+
+
+def with_figures(container: Container, figures: Mapping[str, Any]) -> VQZ:
+    """The finished file."""
+    section = Section(SectionKind.FIGURES, 0, canonical_json(dict(figures)))
+    complete = replace(container, sections=(*container.sections, section))
+    ordered = replace(
+        complete, sections=tuple(sorted(complete.sections, key=lambda s: (s.frame, s.kind)))
+    )
+    return VQZ(ordered, parse_header(ordered.header, len(pack(ordered))))
+
+
+def _padded(container: Container, voxels: int) -> Container:
+    """Make a file large enough to be believed: see ``Limits.voxels_per_byte``."""
+    missing = (voxels - DEFAULT_LIMITS.voxels_free) // DEFAULT_LIMITS.voxels_per_byte
+    missing -= len(pack(container))
+    if missing <= 0:
+        return container
+    padding = Section(SectionKind.PADDING, 0, bytes(missing))
+    return replace(container, sections=(*container.sections, padding))

@@ -1,0 +1,1 @@
+"""Integer entropy coding: the same bits on every machine. NumPy only."""

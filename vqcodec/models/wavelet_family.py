@@ -1,0 +1,120 @@
+"""The default network family: wavelet analysis, product codebooks, wavelet synthesis.
+
+Analysis and synthesis are fixed (CDF 9/7) in this version of the family; what is learned are
+the codebooks' centroids and the entropy model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..entropy.context_model import ContextModel, context_model
+from ..entropy.frame import Coefficients, FrameGeometry
+from ..errors import ModelUnavailableError
+from ..grids import ENTRIES, ZERO_ENTRY
+from ..layout import SPLITS
+from .fill import fill_background
+from .wavelet import Pyramid, analyse, synthesise
+
+FAMILY_ID = "wavelet"
+FILL_ITERATIONS = 10
+STEPS_PER_OCTAVE = 64
+
+
+def step_of(step_index: int) -> float:
+    """Quantiser step in units of the robust intensity range."""
+    return float(2.0 ** (-step_index / STEPS_PER_OCTAVE))
+
+
+@dataclass(frozen=True)
+class WaveletModel:
+    """A loaded model of the family.
+
+    Attributes
+    ----------
+    codebooks : ndarray of float32
+        ``(6, 256)``, first-stage entries of each split, in steps.
+    entropy : ContextModel
+    """
+
+    codebooks: NDArray[np.float32]
+    entropy: ContextModel
+
+
+def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
+    """Build a model from the tensors of a weights file.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If a tensor is missing or of the wrong shape.
+    """
+    codebooks = tensors.get("codebooks")
+    if codebooks is None or codebooks.shape != (SPLITS, ENTRIES):
+        raise ModelUnavailableError(f"weights hold no codebooks of shape ({SPLITS}, {ENTRIES})")
+    return WaveletModel(codebooks.astype(np.float32), context_model(tensors))
+
+
+def analyse_frame(
+    x_DHW: Tensor, geometry: FrameGeometry, step: float, fill_iterations: int = FILL_ITERATIONS
+) -> Pyramid:
+    """Coefficients of a crop, its background replaced by what is cheap to code.
+
+    Parameters
+    ----------
+    x_DHW : Tensor
+        Float volume of the padded crop, in units of the robust range.
+    geometry : FrameGeometry
+        Of the same crop.
+    step : float
+        Step the fill is made for.
+    """
+    if not geometry.foreground.all():
+        care = torch.from_numpy(geometry.foreground).to(x_DHW.device)
+        x_DHW = fill_background(x_DHW, care, step, fill_iterations)
+    return analyse(x_DHW)
+
+
+def reconstruct_frame(
+    model: WaveletModel,
+    coefficients: Coefficients,
+    step_index: int,
+    shape: tuple[int, ...],
+    device: torch.device,
+) -> Tensor:
+    """Look the codes up and synthesise.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(D, H, W)`` of the crop.
+
+    Returns
+    -------
+    Tensor
+        Float volume ``(D, H, W)`` on ``device``, in units of the robust range.
+    """
+    step = step_of(step_index)
+    details = tuple(
+        torch.from_numpy(_points(q, codebook)).to(device) * step
+        for q, codebook in zip(coefficients.details, model.codebooks, strict=True)
+    )
+    low_pass = torch.from_numpy(coefficients.low_pass.astype(np.float32)).to(device) * step
+    return synthesise(Pyramid(details, low_pass), shape)
+
+
+def _points(q: NDArray[np.int32], codebook: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum of codebook entries: learned points in the first stage, multiples of 256 above."""
+    shifted = q + ZERO_ENTRY
+    points: NDArray[np.float32] = codebook[shifted & (ENTRIES - 1)]
+    higher = shifted >> 8
+    if higher.any():
+        points += higher.astype(np.float32) * ENTRIES
+    return points

@@ -1,0 +1,92 @@
+"""Train all context networks from collected samples and write their integer tensors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..entropy.groups import GROUPS
+from ..entropy.neighbourhood import INPUTS, input_limits, inputs_of
+from ..layout import BANDS, PHASES
+from .context_export import TableCounts, integer_networks
+from .prior import mean_bits, train_split
+
+HIDDEN = ((40, 16), (40, 16), (32, 16), (20, 12))
+STEPS = (2200, 2000, 1200, 500)
+BATCH = ((24, 16), (24, 24), (24, 24), (24, 24))
+COUNTED_ROWS = 400
+
+
+def _load(
+    folder: Path, splits: tuple[int, ...], jobs: int
+) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    inputs, targets = (
+        [np.load(folder / f"{name}{split}.npy", mmap_mode="r")[:jobs] for split in splits]
+        for name in ("inputs", "targets")
+    )
+    if len(splits) == 1:
+        return inputs[0], targets[0]
+    return np.concatenate(inputs, axis=2), np.concatenate(targets, axis=2)
+
+
+def existing_inputs() -> NDArray[np.bool_]:
+    """Inputs each network of a split can see, ``(networks, INPUTS)``."""
+    exists = np.zeros((len(BANDS) * len(PHASES), INPUTS), bool)
+    for band in range(len(BANDS)):
+        for phase in range(len(PHASES)):
+            columns = [entry.column for entry in inputs_of(band, phase, True)]
+            exists[band * len(PHASES) + phase, columns] = True
+    return exists
+
+
+def build(samples: Path, validation: Path, out: Path, group: int, jobs: int, steps: int) -> None:
+    """Train one group of splits and save ``out/contexts{group}.npz``."""
+    inputs, targets = _load(samples, GROUPS[group], jobs)
+    held_out = _load(validation, GROUPS[group], 10**6)
+    hidden, hidden_2 = HIDDEN[group]
+    model = train_split(
+        inputs,
+        targets,
+        held_out,
+        exists=existing_inputs(),
+        hidden=hidden,
+        hidden_2=hidden_2,
+        steps=steps or STEPS[group],
+        batch=BATCH[group],
+        seed=group,
+    )
+    torch.save(model.state_dict(), out / f"contexts{group}.pt")
+    tensors = integer_networks(model, input_limits())
+    networks = tensors.networks(input_limits())
+    counts, check = TableCounts.empty(), TableCounts.empty()
+    for job in range(len(inputs)):
+        rows = np.array(inputs[job][:, :COUNTED_ROWS])
+        for network in range(rows.shape[0]):
+            counts.add(networks, network, rows[network], targets[job][network, :COUNTED_ROWS])
+    for job in range(len(held_out[0])):
+        for network in range(held_out[0].shape[1]):
+            check.add(networks, network, held_out[0][job, network], held_out[1][job, network])
+    symbols, escapes = counts.frequencies()
+    ideal = -(check.symbols * np.log2(symbols / 2.0**24)).sum() / check.symbols.sum()
+    print(
+        f"group {group}: laplace {mean_bits(model, *held_out):.4f}, tables {ideal:.4f} bits, "
+        f"own {check.ideal_bits():.4f}, escapes {check.escapes.sum() / check.symbols.sum():.5f}"
+    )
+    np.savez(out / f"contexts{group}.npz", symbols=symbols, escapes=escapes, **vars(tensors))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("samples", type=Path)
+    parser.add_argument("validation", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--groups", type=int, nargs="+", default=[0, 1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=10**6)
+    parser.add_argument("--steps", type=int, default=0)
+    options = parser.parse_args()
+    for chosen in options.groups:
+        build(options.samples, options.validation, options.out, chosen, options.jobs, options.steps)

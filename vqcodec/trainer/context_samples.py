@@ -1,0 +1,176 @@
+"""Training samples of the context networks, drawn from augmented scans.
+
+Every job turns one scan into quantised coefficients at a random step and keeps, per split,
+band and phase, a fixed number of (inputs, coefficient) rows, so that the samples of all
+networks stack into one array.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..conform import bounding_box, crop, solid_background
+from ..entropy.neighbourhood import INPUTS, SplitContext, lattice_of
+from ..entropy.support import coded_support, foreground_fractions
+from ..layout import BANDS, PHASES, SPLITS, padded_to_four
+from ..models.fill import fill_background
+from ..models.wavelet import analyse
+from .scans import Scan, augment, load_scan, scans_of
+
+ROWS_PER_JOB = (800, 900, 640, 160, 24, 4)
+STEP_RANGE = (0.008, 0.22)
+DEADZONE_ROUNDING = 0.4
+SOURCE_SHARES = {"OpenNeuro ds002748": 0.62, "OpenfMRI ds000011": 0.26}
+NETWORKS = len(BANDS) * len(PHASES)
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Integer coefficients of one training volume."""
+
+    splits: tuple[NDArray[np.int32], ...]
+    support: tuple[NDArray[np.bool_], ...]
+    fractions: tuple[NDArray[np.uint8], ...]
+    coefficients: tuple[NDArray[np.float32], ...]
+    step_index: int
+
+
+def magnitude_maps() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Companding of ``abs(q)``: four per octave for magnitudes, linear to 12 for signed."""
+    q = np.arange(512)
+    magnitude = np.round(4 * np.log2(1 + q)).astype(np.int8)
+    linear = np.minimum(q, 12)
+    signed = np.where(q <= 12, linear, 12 + np.round(4 * np.log2(np.maximum(q, 12) / 12)))
+    return magnitude, signed.astype(np.int8)
+
+
+def quantise_for_training(x_DHW: NDArray[np.float32], step_index: int) -> Quantised:
+    """Coefficients of a volume as the encoder would store them, dead zone 0.6."""
+    background = solid_background(x_DHW)
+    foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
+    box = bounding_box(foreground)
+    x_DHW, foreground = crop(x_DHW, *box), crop(foreground, *box)
+    pads = [(0, p - n) for p, n in zip(padded_to_four(x_DHW.shape), x_DHW.shape, strict=True)]
+    x = torch.from_numpy(np.pad(x_DHW, pads, mode="edge"))
+    care = np.pad(foreground, pads)
+    step = 2.0 ** (-step_index / 64)
+    if not care.all():
+        x = fill_background(x, torch.from_numpy(care), step, 8)
+    pyramid = analyse(x)
+    support, _ = coded_support(care)
+    coefficients = tuple((d / step).numpy() for d in pyramid.details)
+    splits = tuple(
+        (np.sign(c) * np.floor(np.abs(c) + DEADZONE_ROUNDING) * s).astype(np.int32)
+        for c, s in zip(coefficients, support, strict=True)
+    )
+    return Quantised(splits, support, foreground_fractions(care), coefficients, step_index)
+
+
+def draw_rows(
+    quantised: Quantised, split: int, rows: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    """Random coded coefficients of every network of a split.
+
+    Returns
+    -------
+    inputs : ndarray of int8
+        ``(56, rows, INPUTS)``; columns that do not exist for a network are zero.
+    targets : ndarray of int32
+        ``(56, rows)``.
+    """
+    q = quantised.splits[split]
+    parent = quantised.splits[split + 1] if split + 1 < SPLITS else None
+    context = SplitContext(
+        q.shape[1:],
+        parent,
+        quantised.fractions[split],
+        quantised.step_index,
+        *magnitude_maps(),
+    )
+    inputs = np.zeros((NETWORKS, rows, INPUTS), np.int8)
+    targets = np.zeros((NETWORKS, rows), np.int32)
+    for band in range(len(BANDS)):
+        for phase in range(len(PHASES)):
+            values = lattice_of(q[band], phase)
+            coded = np.argwhere(lattice_of(quantised.support[split][band], phase))
+            if len(coded):
+                picks = coded[rng.integers(len(coded), size=rows)]
+                z, y, x = picks.T
+                columns = [entry.column for entry in context.inputs(band, phase)]
+                matrix = context.matrix(band, phase, 0, context.lattice_shape[0])
+                network = band * len(PHASES) + phase
+                inputs[network][:, columns] = matrix[:, z, y, x].T
+                targets[network] = values[z, y, x]
+            context.store(band, phase, values)
+    return inputs, targets
+
+
+def pick_scan(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
+    draw = rng.random()
+    for source, share in SOURCE_SHARES.items():
+        if draw < share:
+            pool = [scan for scan in scans if scan.source == source]
+            break
+        draw -= share
+    else:
+        pool = [scan for scan in scans if scan.source not in SOURCE_SHARES]
+    return (pool or list(scans))[int(rng.integers(len(pool or scans)))]
+
+
+def collect(root: Path, out: Path, jobs: range, total: int, split_name: str = "train") -> None:
+    """Write the rows of some jobs into ``out/inputs{split}.npy`` and ``targets{split}.npy``."""
+    out.mkdir(parents=True, exist_ok=True)
+    scans = scans_of(root, split_name)
+    for job in jobs:
+        started = time.perf_counter()
+        rng = np.random.default_rng([20201, job])
+        scan = pick_scan(scans, rng)
+        x = load_scan(scan)
+        if split_name == "train":
+            x = augment(x, scan.voxel_mm, rng)
+        low, high = np.log2(STEP_RANGE)
+        step_index = int(round(-64 * rng.uniform(low, high)))
+        quantised = quantise_for_training(x, step_index)
+        for split, rows in enumerate(ROWS_PER_JOB):
+            inputs, targets = draw_rows(quantised, split, rows, rng)
+            _open(out / f"inputs{split}.npy", (total, NETWORKS, rows, INPUTS), np.int8)[job] = (
+                inputs
+            )
+            _open(out / f"targets{split}.npy", (total, NETWORKS, rows), np.int32)[job] = targets
+        (out / "done.txt").open("a").write(f"{job}\n")
+        print(
+            job,
+            scan.path.name,
+            x.shape,
+            step_index,
+            f"{time.perf_counter() - started:.1f} s",
+            flush=True,
+        )
+
+
+def _open(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[np.generic]:
+    if path.exists():
+        return np.lib.format.open_memmap(path, mode="r+")
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--last", type=int, default=400)
+    parser.add_argument("--total", type=int, default=400)
+    parser.add_argument("--split", default="train")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    collect(
+        options.root, options.out, range(options.first, options.last), options.total, options.split
+    )

@@ -1,0 +1,164 @@
+"""Training of the mask networks: samples from foreground masks, logistic loss, tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as nn_functional
+from numpy.typing import NDArray
+
+from ..conform import bounding_box, crop, solid_background
+from ..entropy.mask import (
+    LEVEL_GROUPS,
+    MASK_CLASSES,
+    MASK_INPUTS,
+    PREDICTED,
+    LatticeContext,
+    MaskModel,
+    encode_mask,
+    known_inputs,
+    lattice_levels,
+    lattice_phases,
+    mask_input_limits,
+    phase_tables,
+)
+from ..entropy.network import IntegerNetworks
+from ..entropy.stream import TableSet
+from ..entropy.tables import integer_frequencies
+from .context_export import integer_networks
+from .prior import INPUT_UNIT, ContextNetworks
+from .scans import augment, load_scan, scans_of
+
+ROWS = (1200, 600, 200)
+HIDDEN = (32, 12)
+
+Lattice = tuple[LatticeContext, int, int, NDArray[np.intp], NDArray[np.bool_]]
+
+
+def lattices(mask: NDArray[np.bool_]) -> Iterator[Lattice]:
+    """Every predicted lattice of a mask: context, level, phase, positions, voxels."""
+    levels = lattice_levels(mask.shape)
+    for level in range(len(levels) - 2, -1, -1):
+        fine = mask[tuple(slice(None, None, 1 << level) for _ in range(3))]
+        context = LatticeContext(np.ascontiguousarray(fine[::2, ::2, ::2]))
+        for phase, coded, steps in lattice_phases(fine.shape):
+            voxels = fine[steps].reshape(-1)
+            yield context, level, phase, coded, voxels
+            padded = np.zeros(context.shape, bool)
+            padded.reshape(-1)[coded] = voxels
+            context.store(phase, padded)
+
+
+def training_masks(root: Path, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Masks of augmented training scans that have a zero background."""
+    rng = np.random.default_rng(seed)
+    scans = scans_of(root, "train")
+    made = 0
+    while made < count:
+        scan = scans[int(rng.integers(len(scans)))]
+        background = solid_background(augment(load_scan(scan), scan.voxel_mm, rng))
+        if background is None:
+            continue
+        made += 1
+        inside = ~background
+        yield np.ascontiguousarray(crop(inside, *bounding_box(inside)))
+
+
+def collect(
+    masks: Iterator[NDArray[np.bool_]],
+) -> tuple[list[list[NDArray[np.int8]]], list[list[NDArray[np.float32]]]]:
+    """Rows per network of open positions."""
+    rng = np.random.default_rng(0)
+    inputs: list[list[NDArray[np.int8]]] = [[] for _ in range(LEVEL_GROUPS * PREDICTED)]
+    targets: list[list[NDArray[np.float32]]] = [[] for _ in range(LEVEL_GROUPS * PREDICTED)]
+    for mask in masks:
+        for context, level, phase, coded, voxels in lattices(mask):
+            group = min(level, LEVEL_GROUPS - 1)
+            open_positions = np.flatnonzero(~context.alike().reshape(-1)[coded])
+            if open_positions.size == 0:
+                continue
+            picks = rng.choice(open_positions, min(ROWS[group], open_positions.size), replace=False)
+            columns = [entry[0] for entry in known_inputs(phase)] + [MASK_INPUTS - 1]
+            rows = np.zeros((len(picks), MASK_INPUTS), np.int8)
+            rows[:, columns] = context.matrix(phase, coded[picks]).T
+            network = group * PREDICTED + phase - 1
+            inputs[network].append(rows)
+            targets[network].append(voxels[picks].astype(np.float32))
+    return inputs, targets
+
+
+def train(
+    inputs: list[NDArray[np.int8]], targets: list[NDArray[np.float32]], steps: int
+) -> ContextNetworks:
+    """Train all mask networks at once on rows drawn with replacement."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(1)
+    model = ContextNetworks(len(inputs), MASK_INPUTS, *HIDDEN, start=(0.0,))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 3e-3, total_steps=steps, pct_start=0.1
+    )
+    for step in range(steps):
+        picks = [rng.integers(len(rows), size=512) for rows in inputs]
+        x = torch.from_numpy(np.stack([rows[p] for rows, p in zip(inputs, picks, strict=True)]))
+        y = torch.from_numpy(np.stack([t[p] for t, p in zip(targets, picks, strict=True)]))
+        logits = model(x.float() * INPUT_UNIT)[..., 0]
+        loss = nn_functional.binary_cross_entropy_with_logits(logits, y)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        if step % 300 == 299:
+            print(step + 1, f"{loss.item() / np.log(2):.4f} bits", flush=True)
+    return model
+
+
+def table_counts(
+    masks: Iterator[NDArray[np.bool_]], networks: IntegerNetworks
+) -> NDArray[np.float64]:
+    """Background and foreground counts of every mask class."""
+    even = TableSet(np.full((LEVEL_GROUPS * MASK_CLASSES, 2), 1 << 23, np.uint32))
+    model = MaskModel(networks, even)
+    counts = np.zeros((LEVEL_GROUPS * MASK_CLASSES, 2))
+    for mask in masks:
+        for context, level, phase, coded, voxels in lattices(mask):
+            tables = phase_tables(model, context, level, phase, coded)
+            flat = np.bincount(tables * 2 + voxels, minlength=counts.size)
+            counts += flat.reshape(counts.shape)
+    return counts
+
+
+def smoothed(counts: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Frequencies with a logistic prior from the class centres."""
+    logits = (np.arange(MASK_CLASSES) + 0.5) / 4 - 8
+    foreground = 1 / (1 + np.exp(-logits))
+    foreground[-2:] = 1e-5, 1 - 1e-5
+    prior = np.tile(np.stack((1 - foreground, foreground), 1), (LEVEL_GROUPS, 1))
+    return integer_frequencies(counts + 4 * prior, floor=16)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--masks", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=1500)
+    o = parser.parse_args()
+    rows, answers = collect(training_masks(o.root, o.masks, 5))
+    x, y = [np.concatenate(r) for r in rows], [np.concatenate(t) for t in answers]
+    print([len(r) for r in x])
+    tensors = integer_networks(train(x, y, o.steps), mask_input_limits())
+    networks = tensors.networks(mask_input_limits())
+    tables = smoothed(table_counts(training_masks(o.root, max(o.masks // 3, 8), 6), networks))
+    np.savez(o.out / "mask.npz", tables=tables, **vars(tensors))
+    model = MaskModel(networks, TableSet(tables))
+    for scan in scans_of(o.root, "val"):
+        background = solid_background(load_scan(scan))
+        if background is not None:
+            inside = ~background
+            inside = np.ascontiguousarray(crop(inside, *bounding_box(inside)))
+            print(scan.path.name, inside.shape, len(encode_mask(inside, model)), "bytes")

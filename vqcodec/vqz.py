@@ -1,0 +1,283 @@
+"""VQZ: what :func:`vqcodec.encode` returns and :func:`vqcodec.decode` takes. Torch-free."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .entropy.context_model import ContextModel, context_model
+from .entropy.frame import Coefficients, Streams, decode_frame_codes
+from .errors import FormatError, ModelUnavailableError
+from .formats.container import (
+    Container,
+    SectionKind,
+    pack,
+    parse_canonical_json,
+    unpack,
+    write_atomically,
+)
+from .grids import Grid, codes_sha256, grids_of
+from .header import FrameDescription, Header, parse_header
+from .layout import LEVEL_NAMES
+from .registry import LoadedModel, load_weights
+
+LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """Integers of one frame; ``foreground`` is that of the crop, ``(D, H, W)``."""
+
+    foreground: NDArray[np.bool_]
+    coefficients: Coefficients
+
+
+@lru_cache(maxsize=4)
+def entropy_model_of(model: LoadedModel) -> ContextModel:
+    """Entropy model of loaded weights, built once."""
+    return context_model(model.tensors)
+
+
+@dataclass(frozen=True, eq=False)
+class VQZ:
+    """A compressed volume.
+
+    Parameters
+    ----------
+    container : Container
+        Checked bytes of the file.
+    parsed : Header
+        Its header.
+    """
+
+    container: Container
+    parsed: Header
+
+    @classmethod
+    def from_container(cls, container: Container, file_size: int) -> VQZ:
+        """Check a container's header.
+
+        Raises
+        ------
+        FormatError, UnsupportedError, LimitExceededError
+        """
+        vqz = cls(container, parse_header(container.header, file_size))
+        vqz._check_sections()
+        return vqz
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> VQZ:
+        """Read a whole file from memory; every checksum is verified.
+
+        Raises
+        ------
+        FormatError, UnsupportedError, LimitExceededError
+        """
+        return cls.from_container(unpack(data), len(data))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> VQZ:
+        """Read a file; every checksum is verified.
+
+        Raises
+        ------
+        OSError
+            If it cannot be read.
+        FormatError, UnsupportedError, LimitExceededError
+        """
+        with Path(path).open("rb") as stream:
+            container = unpack(stream)
+            return cls.from_container(container, stream.seek(0, io.SEEK_END))
+
+    def _check_sections(self) -> None:
+        frames = len(self.parsed.frames)
+        for section in self.container.sections:
+            if section.frame >= frames:
+                raise FormatError(f"holds a section of frame {section.frame}, of {frames}")
+        for index, frame in enumerate(self.parsed.frames):
+            if not frame.is_constant:
+                for kind in LEVEL_KINDS:
+                    self.container.section(kind, index)
+            if bool(frame.nonfinite) != self.container.has(SectionKind.NONFINITE, index):
+                raise FormatError(f"counts and places of non-finite voxels differ, frame {index}")
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The header as in the file: a JSON object."""
+        return self.container.header
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """What was measured when the file was written; empty if nothing was."""
+        if not self.container.has(SectionKind.FIGURES):
+            return {}
+        figures = parse_canonical_json(self.container.section(SectionKind.FIGURES), "figures")
+        if not isinstance(figures, dict):
+            raise FormatError("section 'figures' is not a JSON object")
+        return figures
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return pack(self.container)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file."""
+        return len(self._bytes)
+
+    @property
+    def bits_per_voxel(self) -> float:
+        """Bits of the file for each voxel of the volume."""
+        return 8 * self.nbytes / math.prod(self.parsed.volume.shape)
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return self._bytes
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Write the file, atomically.
+
+        Raises
+        ------
+        FileExistsError
+            If it exists and ``overwrite`` is false.
+        OSError
+            If it cannot be written; nothing is left behind.
+        """
+        write_atomically(Path(path), self._bytes, overwrite=overwrite)
+
+    def info(self) -> dict[str, Any]:
+        """Header, sizes and figures as one JSON-able object."""
+        return {
+            "header": self.header,
+            "figures": self.figures,
+            "bytes": self.nbytes,
+            "bits_per_voxel": self.bits_per_voxel,
+            "sections": {
+                f"{SectionKind(each.kind).name.lower()}/{each.frame}": len(each.data)
+                for each in self.container.sections
+                if each.kind in set(SectionKind)
+            },
+        }
+
+    def streams(self, index: int) -> Streams:
+        """Coded streams of a frame."""
+        has_mask = self.container.has(SectionKind.MASK, index)
+        fine, middle, coarse = (self.container.section(kind, index) for kind in LEVEL_KINDS)
+        mask = self.container.section(SectionKind.MASK, index) if has_mask else b""
+        return Streams(mask, (fine, middle, coarse))
+
+    def load_model(self) -> LoadedModel:
+        """The weights this file was written with.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If they are not to be had, or are not the same.
+        """
+        reference = self.parsed.model
+        model = load_weights(reference.id, expected_sha256=reference.sha256)
+        if model.family != self.parsed.family:
+            raise ModelUnavailableError(
+                f"model {model.id} is of family {model.family}, the file of {self.parsed.family}"
+            )
+        return model
+
+    def decode_frame(self, index: int, model: ContextModel) -> DecodedFrame | None:
+        """Integers of a frame; None for a constant one.
+
+        Raises
+        ------
+        FormatError
+            If the streams cannot have been written with this model.
+        """
+        frame = self.parsed.frames[index]
+        if frame.is_constant:
+            return None
+        decoded = DecodedFrame(
+            *decode_frame_codes(model, self.streams(index), frame.step_index, frame.extent)
+        )
+        return decoded
+
+    @cached_property
+    def codes(self) -> Mapping[str, Grid]:
+        """The uint8 index grids of the first frame, ``(codes, D/f, H/f, W/f)`` each.
+
+        Keys are ``fine``, ``middle`` and ``coarse``. Decoded, and held against the hash in the
+        header, at first use. For volumes of several frames see :meth:`all_codes`.
+        """
+        return self.all_codes()[0]
+
+    def all_codes(self) -> list[dict[str, Grid]]:
+        """The index grids of every frame; empty grids for a constant frame.
+
+        Raises
+        ------
+        FormatError
+            If they are not what was encoded.
+        ModelUnavailableError
+            If the weights are not to be had.
+        """
+        model = entropy_model_of(self.load_model())
+        grids = []
+        for index, frame in enumerate(self.parsed.frames):
+            grids.append(frame_grids(self.decode_frame(index, model), frame))
+        self.check_codes(grids)
+        return grids
+
+    def check_codes(self, grids: list[dict[str, Grid]]) -> None:
+        """Hold decoded grids against the hash in the header.
+
+        Raises
+        ------
+        FormatError
+        """
+        if codes_sha256(grids) != self.parsed.codes_sha256:
+            raise FormatError("decoded codes do not match their hash (file or model is damaged)")
+
+
+def empty_grids() -> dict[str, Grid]:
+    """Grids of a constant frame."""
+    return {name: np.zeros((0, 0, 0, 0), np.uint8) for name in LEVEL_NAMES}
+
+
+def frame_grids(decoded: DecodedFrame | None, frame: FrameDescription) -> dict[str, Grid]:
+    """Index grids of a decoded frame, checked against the stages its header states.
+
+    Raises
+    ------
+    FormatError
+    """
+    if decoded is None:
+        return empty_grids()
+    return grids_of(decoded.coefficients, frame.stages)
+
+
+def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Check a file without torch: checksums, header, and the codes against their hash.
+
+    Returns
+    -------
+    dict
+        ``codes_sha256``, ``model`` and ``frames``.
+
+    Raises
+    ------
+    OSError, FormatError, UnsupportedError, LimitExceededError, ModelUnavailableError
+    """
+    vqz = VQZ.open(path)
+    vqz.all_codes()
+    return {
+        "codes_sha256": vqz.parsed.codes_sha256,
+        "model": vqz.parsed.model.id,
+        "frames": len(vqz.parsed.frames),
+    }
