@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +13,14 @@ from typing import Any, BinaryIO, NamedTuple
 from ..errors import FormatError, LimitExceededError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 from .atomic import write_atomically as write_atomically
+from .canonical_json import canonical_json as canonical_json
+from .canonical_json import parse_canonical_json as parse_canonical_json
 from .checksum import crc32c as crc32c
 
 MAGIC = b"\x89VQZ\r\n\x1a\n"
 FORMAT_VERSION = (1, 0)
 KNOWN_INCOMPATIBLE = 0
 FIRST_ANCILLARY_KIND = 0x8000
-JSON_DEPTH = 16
 
 _PREAMBLE = struct.Struct("<8sHHIIIIQ")
 _ENTRY = struct.Struct("<HHIQI")
@@ -45,7 +44,9 @@ class SectionKind(IntEnum):
 
 
 _KIND_NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in SectionKind}
-_WHOLE_FILE_KINDS = frozenset({SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER, SectionKind.PADDING})
+_WHOLE_FILE_KINDS = frozenset(
+    {SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER, SectionKind.PADDING}
+)
 
 
 @dataclass(frozen=True)
@@ -139,62 +140,6 @@ def section_name(kind: int) -> str:
 
 def _describe(kind: int, frame: int) -> str:
     return f"section '{section_name(kind)}'" + (f" of frame {frame}" if frame else "")
-
-
-def _check_json(value: object, depth: int = 0) -> None:
-    if isinstance(value, dict | list | tuple):
-        if depth == JSON_DEPTH:
-            raise ValueError(f"it nests deeper than {JSON_DEPTH} levels")
-        if isinstance(value, dict):
-            if not all(isinstance(key, str) for key in value):
-                raise ValueError("a key is not text")
-            value = [*value.keys(), *value.values()]
-        for item in value:
-            _check_json(item, depth + 1)
-    elif isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError("a text holds half of a surrogate pair")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number is not finite")
-    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        raise ValueError("an integer does not fit 64 bits")
-
-
-def canonical_json(obj: object) -> bytes:
-    """Return the one JSON text that VQZ.md allows for ``obj``, in ASCII.
-
-    Raises
-    ------
-    ValueError
-        A number that is not finite or an integer beyond 64 bits, half of a surrogate pair,
-        a key that is not text, or more than 16 levels of nesting.
-    TypeError
-        A value that JSON does not have.
-    """
-    _check_json(obj)
-    return json.dumps(obj, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-def _parse_int(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("an integer does not fit 64 bits")
-    return int(digits)
-
-
-def parse_canonical_json(data: bytes, name: str) -> Any:
-    """Return the value of a canonical JSON text; FormatError, naming ``name``, if it is not one."""
-    try:
-        value = json.loads(data.decode("ascii"), parse_int=_parse_int)
-        if canonical_json(value) == data:
-            return value
-        reason = "not in the canonical form"
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        reason = "not a JSON text in ASCII"
-    except RecursionError:
-        reason = f"it nests deeper than {JSON_DEPTH} levels"
-    except ValueError as error:
-        reason = str(error)
-    raise FormatError(f"{name} is not canonical JSON: {reason}")
 
 
 def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
