@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ def decode_volume(vqz: VQZ, *, device: str | torch.device = "auto") -> Volume:
                 background = None
             else:
                 x = reconstruct_frame(
-                    network, decoded.coefficients, frame.step_index, frame.extent, on
+                    network, decoded.coefficients, frame.step_index, decoded.foreground, on
                 )
                 values = decoded_values(x.cpu().numpy(), decoded.foreground, frame, shape, dtype)
                 background = whole_background(decoded.foreground, frame, shape)
@@ -209,6 +210,7 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
     return volume_from_image(volume)
 
 
+@lru_cache(maxsize=4)
 def _network(loaded: LoadedModel) -> WaveletModel:
     return wavelet_model(loaded.tensors)
 

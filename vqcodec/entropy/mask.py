@@ -107,7 +107,7 @@ class LatticeContext:
     def matrix(self, phase: int, wanted: NDArray[np.intp]) -> NDArray[np.int8]:
         """Inputs ``(K, N)`` of the wanted flat positions, constant last."""
         z, y, x = np.unravel_index(wanted, self.shape)
-        _, dp, hp, wp = self._voxels.shape
+        hp, wp = self._voxels.shape[2:]
         flat = self._voxels.reshape(len(ORDER), -1)
         base = ((z + 1) * hp + (y + 1)) * wp + (x + 1)
         entries = known_inputs(phase)

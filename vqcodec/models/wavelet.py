@@ -101,8 +101,8 @@ def merge(low_DHW: Tensor, details_BDHW: Tensor) -> Tensor:
     parts: dict[tuple[int, ...], Tensor] = {(0, 0, 0): low_DHW}
     parts.update(zip(BANDS, details_BDHW, strict=True))
     for axis in (0, 1, 2):
-        keys = sorted({key[1:] for key in parts})
-        parts = {key: _merge_axis(parts[(0, *key)], parts[(1, *key)], axis) for key in keys}
+        halves = [{key[1:]: parts[key] for key in parts if key[0] == flag} for flag in (0, 1)]
+        parts = {key: _merge_axis(low, halves[1][key], axis) for key, low in halves[0].items()}
     return parts[()]
 
 

@@ -19,8 +19,9 @@ from ..entropy.context_model import ContextModel, context_model
 from ..entropy.frame import Coefficients, FrameGeometry
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS
+from ..layout import SPLITS, padded_to_four
 from .fill import fill_background
+from .restoration import RestorationNetwork, copy_on, restoration_network, restore
 from .wavelet import Pyramid, analyse, synthesise
 
 FAMILY_ID = "wavelet"
@@ -42,10 +43,13 @@ class WaveletModel:
     codebooks : ndarray of float32
         ``(6, 256)``, first-stage entries of each split, in steps.
     entropy : ContextModel
+    restoration : RestorationNetwork or None
+        Applied after synthesis, on the CPU or a copy on another device.
     """
 
     codebooks: NDArray[np.float32]
     entropy: ContextModel
+    restoration: RestorationNetwork | None
 
 
 def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
@@ -59,7 +63,9 @@ def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
     codebooks = tensors.get("codebooks")
     if codebooks is None or codebooks.shape != (SPLITS, ENTRIES):
         raise ModelUnavailableError(f"weights hold no codebooks of shape ({SPLITS}, {ENTRIES})")
-    return WaveletModel(codebooks.astype(np.float32), context_model(tensors))
+    return WaveletModel(
+        codebooks.astype(np.float32), context_model(tensors), restoration_network(tensors)
+    )
 
 
 def analyse_frame(
@@ -86,14 +92,14 @@ def reconstruct_frame(
     model: WaveletModel,
     coefficients: Coefficients,
     step_index: int,
-    shape: tuple[int, ...],
+    foreground: NDArray[np.bool_],
     device: torch.device,
 ) -> Tensor:
-    """Look the codes up and synthesise.
+    """Look the codes up, synthesise and restore.
 
     Parameters
     ----------
-    shape : tuple of int
+    foreground : ndarray of bool
         ``(D, H, W)`` of the crop.
 
     Returns
@@ -107,7 +113,14 @@ def reconstruct_frame(
         for q, codebook in zip(coefficients.details, model.codebooks, strict=True)
     )
     low_pass = torch.from_numpy(coefficients.low_pass.astype(np.float32)).to(device) * step
-    return synthesise(Pyramid(details, low_pass), shape)
+    sides = foreground.shape
+    padded = padded_to_four(sides)
+    x = synthesise(Pyramid(details, low_pass), padded)
+    if model.restoration is not None:
+        pads = [(0, p - n) for p, n in zip(padded, sides, strict=True)]
+        inside = torch.from_numpy(np.pad(foreground, pads)).to(device)
+        x = restore(copy_on(model.restoration, device), x, inside, step)
+    return x[tuple(slice(n) for n in sides)]
 
 
 def _points(q: NDArray[np.int32], codebook: NDArray[np.float32]) -> NDArray[np.float32]:

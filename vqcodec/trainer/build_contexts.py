@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +20,8 @@ BATCH = ((24, 16), (24, 24), (24, 24), (24, 24))
 COUNTED_ROWS = 400
 
 
-def _load(
-    folder: Path, splits: tuple[int, ...], jobs: int
-) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+def _load(folder: Path, splits: tuple[int, ...]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    jobs = _finished(folder)
     inputs, targets = (
         [np.load(folder / f"{name}{split}.npy", mmap_mode="r")[:jobs] for split in splits]
         for name in ("inputs", "targets")
@@ -31,6 +29,11 @@ def _load(
     if len(splits) == 1:
         return inputs[0], targets[0]
     return np.concatenate(inputs, axis=2), np.concatenate(targets, axis=2)
+
+
+def _finished(folder: Path) -> int:
+    """Jobs of a sample folder that are complete."""
+    return len((folder / "done.txt").read_text().split())
 
 
 def existing_inputs() -> NDArray[np.bool_]:
@@ -43,10 +46,10 @@ def existing_inputs() -> NDArray[np.bool_]:
     return exists
 
 
-def build(samples: Path, validation: Path, out: Path, group: int, jobs: int, steps: int) -> None:
+def build(samples: Path, validation: Path, out: Path, group: int) -> None:
     """Train one group of splits and save ``out/contexts{group}.npz``."""
-    inputs, targets = _load(samples, GROUPS[group], jobs)
-    held_out = _load(validation, GROUPS[group], 10**6)
+    inputs, targets = _load(samples, GROUPS[group])
+    held_out = _load(validation, GROUPS[group])
     hidden, hidden_2 = HIDDEN[group]
     model = train_split(
         inputs,
@@ -55,7 +58,7 @@ def build(samples: Path, validation: Path, out: Path, group: int, jobs: int, ste
         exists=existing_inputs(),
         hidden=hidden,
         hidden_2=hidden_2,
-        steps=steps or STEPS[group],
+        steps=STEPS[group],
         batch=BATCH[group],
         seed=group,
     )
@@ -77,16 +80,3 @@ def build(samples: Path, validation: Path, out: Path, group: int, jobs: int, ste
         f"own {check.ideal_bits():.4f}, escapes {check.escapes.sum() / check.symbols.sum():.5f}"
     )
     np.savez(out / f"contexts{group}.npz", symbols=symbols, escapes=escapes, **vars(tensors))
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("samples", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--groups", type=int, nargs="+", default=[0, 1, 2, 3])
-    parser.add_argument("--jobs", type=int, default=10**6)
-    parser.add_argument("--steps", type=int, default=0)
-    options = parser.parse_args()
-    for chosen in options.groups:
-        build(options.samples, options.validation, options.out, chosen, options.jobs, options.steps)

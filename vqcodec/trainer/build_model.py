@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from ..entropy.groups import GROUPS
 from ..entropy.tables import CLASSES, SYMBOLS
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS
+from ..layout import GRID_LEVELS, SPLITS
 from ..models.quantise import RateDistortion
+from ..models.restoration import RestorationNetwork, restoration_tensors
 from ..models.wavelet_family import FAMILY_ID, wavelet_model
 from ..registry import write_weights
 from .context_export import TableCounts
@@ -55,33 +55,36 @@ def refine(
     for number in range(scans):
         scan = pick_scan(pool, rng)
         x = augment(load_scan(scan), scan.voxel_mm, rng)
-        step_index = int(round(-64 * rng.uniform(low, high)))
+        step_index = round(-64 * rng.uniform(low, high))
         size = gather(model, x, step_index, RateDistortion(), statistics)
         print(number, scan.path.name, step_index, size, flush=True)
     return updated(tensors, statistics)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("root", type=Path)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--id", required=True)
-    parser.add_argument("--scans", type=int, default=24)
-    parser.add_argument("--passes", type=int, default=2)
-    o = parser.parse_args()
-    torch.set_num_threads(2)
-    current = first_tensors(o.runs)
-    for number in range(o.passes):
-        current = refine(current, o.root, o.scans, 100 + number)
-    identity = write_weights(
-        o.out,
+def build_model(root: Path, runs: Path, out: Path, model_id: str, scans: int, passes: int) -> str:
+    """Refine tables and centroids, add the restoration network, write the weights file.
+
+    Returns
+    -------
+    str
+        The model's identity.
+    """
+    current = first_tensors(runs)
+    for number in range(passes):
+        current = refine(current, root, scans, 100 + number)
+    trained = runs / "restoration.pt"
+    if trained.exists():
+        state = torch.load(trained, weights_only=True)
+        network = RestorationNetwork(state["first.weight"].shape[0])
+        network.load_state_dict(state)
+        current |= restoration_tensors(network)
+    return write_weights(
+        out,
         current,
-        {"grid_levels": 3},
-        model_id=o.id,
+        {"grid_levels": GRID_LEVELS},
+        model_id=model_id,
         family=FAMILY_ID,
         license="Apache-2.0",
         training_data=TRAINING_DATA,
         overwrite=True,
     )
-    print(identity, o.out.stat().st_size)

@@ -118,6 +118,7 @@ class TableCounts:
 
     @classmethod
     def empty(cls) -> TableCounts:
+        """No counts yet."""
         return cls(np.zeros((CLASSES, SYMBOLS)), np.zeros(BUCKETS))
 
     def add(

@@ -7,7 +7,6 @@ networks stack into one array.
 
 from __future__ import annotations
 
-import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from ..conform import bounding_box, crop, solid_background
+from ..entropy.frame import frame_geometry
 from ..entropy.neighbourhood import INPUTS, SplitContext, lattice_of
-from ..entropy.support import coded_support, foreground_fractions
 from ..layout import BANDS, PHASES, SPLITS, padded_to_four
 from ..models.fill import fill_background
+from ..models.frame_codec import FrameEncoder
+from ..models.quantise import RateDistortion
 from ..models.wavelet import analyse
+from ..models.wavelet_family import WaveletModel, wavelet_model
+from ..registry import read_weights
 from .scans import Scan, augment, load_scan, scans_of
 
 ROWS_PER_JOB = (800, 900, 640, 160, 24, 4)
@@ -38,7 +41,6 @@ class Quantised:
     splits: tuple[NDArray[np.int32], ...]
     support: tuple[NDArray[np.bool_], ...]
     fractions: tuple[NDArray[np.uint8], ...]
-    coefficients: tuple[NDArray[np.float32], ...]
     step_index: int
 
 
@@ -51,8 +53,13 @@ def magnitude_maps() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     return magnitude, signed.astype(np.int8)
 
 
-def quantise_for_training(x_DHW: NDArray[np.float32], step_index: int) -> Quantised:
-    """Coefficients of a volume as the encoder would store them, dead zone 0.6."""
+def quantise_for_training(
+    x_DHW: NDArray[np.float32], step_index: int, model: WaveletModel | None = None
+) -> Quantised:
+    """Coefficients of a volume as the encoder would store them.
+
+    With a model, its encoder's own choices; without one, a dead zone of 0.6.
+    """
     background = solid_background(x_DHW)
     foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
     box = bounding_box(foreground)
@@ -61,16 +68,22 @@ def quantise_for_training(x_DHW: NDArray[np.float32], step_index: int) -> Quanti
     x = torch.from_numpy(np.pad(x_DHW, pads, mode="edge"))
     care = np.pad(foreground, pads)
     step = 2.0 ** (-step_index / 64)
+    geometry = frame_geometry(foreground)
+    if model is not None:
+        encoder = FrameEncoder(
+            model, np.ascontiguousarray(x_DHW), foreground, x.device, RateDistortion()
+        )
+        splits = encoder.encode(step_index)[1].details
+        return Quantised(splits, geometry.support, geometry.fractions, step_index)
     if not care.all():
         x = fill_background(x, torch.from_numpy(care), step, 8)
-    pyramid = analyse(x)
-    support, _ = coded_support(care)
-    coefficients = tuple((d / step).numpy() for d in pyramid.details)
     splits = tuple(
-        (np.sign(c) * np.floor(np.abs(c) + DEADZONE_ROUNDING) * s).astype(np.int32)
-        for c, s in zip(coefficients, support, strict=True)
+        (np.sign(d) * np.floor(np.abs(d) / step + DEADZONE_ROUNDING) * s).astype(np.int32)
+        for d, s in zip(
+            (part.numpy() for part in analyse(x).details), geometry.support, strict=True
+        )
     )
-    return Quantised(splits, support, foreground_fractions(care), coefficients, step_index)
+    return Quantised(splits, geometry.support, geometry.fractions, step_index)
 
 
 def draw_rows(
@@ -113,6 +126,7 @@ def draw_rows(
 
 
 def pick_scan(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
+    """A random scan; sources are drawn by ``SOURCE_SHARES``, the rest share what is left."""
     draw = rng.random()
     for source, share in SOURCE_SHARES.items():
         if draw < share:
@@ -124,9 +138,17 @@ def pick_scan(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
     return (pool or list(scans))[int(rng.integers(len(pool or scans)))]
 
 
-def collect(root: Path, out: Path, jobs: range, total: int, split_name: str = "train") -> None:
+def collect(
+    root: Path,
+    out: Path,
+    jobs: range,
+    total: int,
+    split_name: str = "train",
+    weights: Path | None = None,
+) -> None:
     """Write the rows of some jobs into ``out/inputs{split}.npy`` and ``targets{split}.npy``."""
     out.mkdir(parents=True, exist_ok=True)
+    model = wavelet_model(read_weights(weights).tensors) if weights else None
     scans = scans_of(root, split_name)
     for job in jobs:
         started = time.perf_counter()
@@ -136,8 +158,8 @@ def collect(root: Path, out: Path, jobs: range, total: int, split_name: str = "t
         if split_name == "train":
             x = augment(x, scan.voxel_mm, rng)
         low, high = np.log2(STEP_RANGE)
-        step_index = int(round(-64 * rng.uniform(low, high)))
-        quantised = quantise_for_training(x, step_index)
+        step_index = round(-64 * rng.uniform(low, high))
+        quantised = quantise_for_training(x, step_index, model)
         for split, rows in enumerate(ROWS_PER_JOB):
             inputs, targets = draw_rows(quantised, split, rows, rng)
             _open(out / f"inputs{split}.npy", (total, NETWORKS, rows, INPUTS), np.int8)[job] = (
@@ -159,18 +181,3 @@ def _open(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArra
     if path.exists():
         return np.lib.format.open_memmap(path, mode="r+")
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("root", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--last", type=int, default=400)
-    parser.add_argument("--total", type=int, default=400)
-    parser.add_argument("--split", default="train")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    collect(
-        options.root, options.out, range(options.first, options.last), options.total, options.split
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,7 +108,7 @@ def train(
         logits = model(x.float() * INPUT_UNIT)[..., 0]
         loss = nn_functional.binary_cross_entropy_with_logits(logits, y)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
         if step % 300 == 299:
@@ -141,22 +140,17 @@ def smoothed(counts: NDArray[np.float64]) -> NDArray[np.uint32]:
     return integer_frequencies(counts + 4 * prior, floor=16)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("root", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--masks", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=1500)
-    o = parser.parse_args()
-    rows, answers = collect(training_masks(o.root, o.masks, 5))
-    x, y = [np.concatenate(r) for r in rows], [np.concatenate(t) for t in answers]
-    print([len(r) for r in x])
-    tensors = integer_networks(train(x, y, o.steps), mask_input_limits())
-    networks = tensors.networks(mask_input_limits())
-    tables = smoothed(table_counts(training_masks(o.root, max(o.masks // 3, 8), 6), networks))
-    np.savez(o.out / "mask.npz", tables=tables, **vars(tensors))
+def build_mask(root: Path, out: Path, masks: int, steps: int) -> None:
+    """Train the mask networks, count their tables and save ``out/mask.npz``."""
+    rows, answers = collect(training_masks(root, masks, 5))
+    inputs, targets = [np.concatenate(r) for r in rows], [np.concatenate(t) for t in answers]
+    limits = mask_input_limits()
+    tensors = integer_networks(train(inputs, targets, steps), limits)
+    networks = tensors.networks(limits)
+    tables = smoothed(table_counts(training_masks(root, max(masks // 3, 8), 6), networks))
+    np.savez(out / "mask.npz", tables=tables, **vars(tensors))
     model = MaskModel(networks, TableSet(tables))
-    for scan in scans_of(o.root, "val"):
+    for scan in scans_of(root, "val"):
         background = solid_background(load_scan(scan))
         if background is not None:
             inside = ~background

@@ -36,6 +36,7 @@ class ContextNetworks(nn.Module):
         self.last_bias = nn.Parameter(torch.tensor(start).repeat(networks, 1, 1))
 
     def forward(self, inputs_NBK: Tensor) -> Tensor:
+        """Outputs ``(networks, batch, outputs)`` of inputs in units of ``INPUT_UNIT``."""
         x = torch.relu(torch.bmm(inputs_NBK, self.first))
         x = torch.relu(torch.baddbmm(self.second_bias, x, self.second))
         return torch.baddbmm(self.last_bias, x, self.last)
@@ -122,7 +123,7 @@ def train_split(
     rng = np.random.default_rng(seed)
     model = ContextNetworks(inputs.shape[1], inputs.shape[3], hidden, hidden_2, LAPLACE_START)
     with torch.no_grad():
-        model.first *= torch.from_numpy(exists)[:, :, None]
+        model.first.mul_(torch.from_numpy(exists)[:, :, None])
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay
     )
@@ -135,7 +136,7 @@ def train_split(
         x, q = _batch(inputs, targets, *batch, rng)
         bits = laplace_bits(q, model(x)).mean()
         optimiser.zero_grad(set_to_none=True)
-        bits.backward()  # type: ignore[no-untyped-call]
+        bits.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()

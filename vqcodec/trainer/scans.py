@@ -6,12 +6,12 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..conform import robust_range, solid_background
+from ..formats.volumes import read_volume, scaled_values
 
 FloatVolume = NDArray[np.float32]
 
@@ -51,13 +51,11 @@ def scans_of(root: Path, split: str) -> tuple[Scan, ...]:
 
 def load_scan(scan: Scan) -> FloatVolume:
     """Voxels of a scan, ``(D, H, W)``, robust range scaled to [0, 1], zeros kept."""
-    image = nib.load(scan.path)
-    values = np.asarray(image.dataobj, dtype=np.float32)
-    while values.ndim > 3:
-        values = values[..., 0]
+    values = scaled_values(read_volume(scan.path)).astype(np.float32)
     offset, scale = robust_range(values)
     scaled = (values - np.float32(offset)) / np.float32(scale)
-    return np.where(values == 0, np.float32(0), scaled)
+    zeroed: FloatVolume = np.where(values == 0, np.float32(0), scaled)
+    return zeroed
 
 
 def resample(x_DHW: FloatVolume, zoom: tuple[float, float, float]) -> FloatVolume:
@@ -102,11 +100,13 @@ def augment(
     x = x * np.float32(rng.uniform(0.85, 1.15))
     if background is not None:
         x[background] = 0
-    return x.astype(np.float32, copy=False)
+    single: FloatVolume = x.astype(np.float32, copy=False)
+    return single
 
 
 def _bias_field(shape: tuple[int, ...], rng: np.random.Generator) -> FloatVolume:
     knots = rng.normal(0, 0.12, (4, 4, 4))
     factors = [n / 4 for n in shape]
     field = np.asarray(ndimage.zoom(knots, factors, order=3, mode="nearest", grid_mode=True))
-    return np.exp(field).astype(np.float32)
+    factor: FloatVolume = np.exp(field).astype(np.float32)
+    return factor

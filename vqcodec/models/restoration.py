@@ -1,0 +1,166 @@
+"""Restoration after synthesis: a small network that estimates what quantisation took away.
+
+It works on 2x2x2 blocks (space to depth), so that it knows on which phase of the wavelet
+lattice a voxel lies, sees a few voxels around each block, and adds its output times the
+quantiser step. It is conditioned on the step. Nothing that is entropy-coded depends on it, so
+floating point is allowed; reconstructions agree across devices to rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as nn_functional
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+BLOCK = 2
+DETAIL_LIMIT = 12.0
+HALO = 3
+SLAB = 24
+INPUT_CHANNELS = BLOCK**3 + 4
+STEP_FEATURES = 3
+
+
+class RestorationNetwork(nn.Module):
+    """Two 3x3x3 convolutions and two pointwise ones on blocks, modulated by the step.
+
+    Parameters
+    ----------
+    width : int
+        Hidden channels.
+    """
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.first = nn.Conv3d(INPUT_CHANNELS, width, 3)
+        self.second = nn.Conv3d(width, width, 3)
+        self.third = nn.Conv3d(width, width, 1)
+        self.last = nn.Conv3d(width, BLOCK**3, 1)
+        self.modulation = nn.Linear(STEP_FEATURES, 4 * width)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, blocks_BCDHW: Tensor, log2_step_B: Tensor) -> Tensor:
+        """Correction in steps, ``(B, 8, D - 4, H - 4, W - 4)``, of blocks with their halo."""
+        centred = (log2_step_B + 4.0) / 2.0
+        features = torch.stack((centred, centred**2 - 0.5, centred**3), dim=1)
+        parts = self.modulation(features)[:, :, None, None, None].chunk(4, dim=1)
+        gain_1, bias_1, gain_2, bias_2 = parts
+        x = nn_functional.leaky_relu(self.first(blocks_BCDHW) * (1 + gain_1) + bias_1, 0.1)
+        x = nn_functional.leaky_relu(self.second(x) * (1 + gain_2) + bias_2, 0.1)
+        x = nn_functional.leaky_relu(self.third(x), 0.1)
+        correction: Tensor = self.last(x)
+        return correction
+
+
+def to_blocks(x_BDHW: Tensor) -> Tensor:
+    """``(B, D, H, W)`` with even sides to ``(B, 8, D/2, H/2, W/2)``."""
+    b, d, h, w = x_BDHW.shape
+    parts = x_BDHW.reshape(b, d // 2, 2, h // 2, 2, w // 2, 2)
+    return parts.permute(0, 2, 4, 6, 1, 3, 5).reshape(b, 8, d // 2, h // 2, w // 2)
+
+
+def from_blocks(blocks_BCDHW: Tensor) -> Tensor:
+    """Inverse of :func:`to_blocks`."""
+    b, _, d, h, w = blocks_BCDHW.shape
+    parts = blocks_BCDHW.reshape(b, 2, 2, 2, d, h, w)
+    return parts.permute(0, 4, 1, 5, 2, 6, 3).reshape(b, 2 * d, 2 * h, 2 * w)
+
+
+def network_inputs(x_BDHW: Tensor, foreground_BDHW: Tensor, step_B: Tensor) -> Tensor:
+    """Channels of the network: detail, local contrast and intensity of each block, mask share.
+
+    Parameters
+    ----------
+    x_BDHW : Tensor
+        Synthesised volume, background included, in units of the robust range.
+    foreground_BDHW : Tensor
+        One in the foreground, zero elsewhere.
+    step_B : Tensor
+        Quantiser steps, ``(B,)``.
+
+    Returns
+    -------
+    Tensor
+        ``(B, 12, D/2, H/2, W/2)``.
+    """
+    inverse = 1.0 / step_B[:, None, None, None, None]
+    blocks = to_blocks(x_BDHW)
+    mean = blocks.mean(dim=1, keepdim=True)
+    padded = nn_functional.pad(mean, (1, 1, 1, 1, 1, 1), mode="replicate")
+    contrast = (mean - nn_functional.avg_pool3d(padded, 3, stride=1)) * inverse
+    detail = (blocks - mean) * inverse
+    share = to_blocks(foreground_BDHW).mean(dim=1, keepdim=True)
+    deviation = detail.square().mean(dim=1, keepdim=True).sqrt()
+    channels = torch.cat((detail, contrast, deviation), dim=1)
+    limited = channels.clamp(-DETAIL_LIMIT, DETAIL_LIMIT)
+    return torch.cat((limited, mean.clamp(-1.0, 3.0), share), dim=1)
+
+
+def _slabs(depth: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, depth, SLAB):
+        yield start, min(start + SLAB, depth)
+
+
+@torch.no_grad()
+def restore(
+    network: RestorationNetwork, x_DHW: Tensor, foreground_DHW: Tensor, step: float
+) -> Tensor:
+    """Restored volume, computed slab by slab.
+
+    Parameters
+    ----------
+    x_DHW : Tensor
+        Synthesised volume with even sides.
+    foreground_DHW : Tensor of bool
+        Slabs without foreground are left as they are.
+    step : float
+        Quantiser step.
+    """
+    steps = torch.tensor([step], dtype=x_DHW.dtype, device=x_DHW.device)
+    halo = [HALO * BLOCK] * 6
+    padded = nn_functional.pad(x_DHW[None, None], halo, mode="replicate")[0]
+    mask = nn_functional.pad(foreground_DHW[None].to(x_DHW.dtype), halo)
+    out = x_DHW.clone()
+    for start, stop in _slabs(x_DHW.shape[0] // BLOCK):
+        rows = slice(start * BLOCK, stop * BLOCK)
+        if not foreground_DHW[rows].any():
+            continue
+        window = slice(start * BLOCK, (stop + 2 * HALO) * BLOCK)
+        inputs = network_inputs(padded[:, window], mask[:, window], steps)[..., 1:-1, 1:-1, 1:-1]
+        correction = network(inputs, steps.log2())
+        out[rows] += step * from_blocks(correction)[0]
+    return out
+
+
+def copy_on(network: RestorationNetwork, device: torch.device) -> RestorationNetwork:
+    """The network itself if it lives on a device, else a copy there."""
+    if next(network.parameters()).device == device:
+        return network
+    return copy.deepcopy(network).to(device)
+
+
+def restoration_tensors(network: RestorationNetwork) -> dict[str, NDArray[np.float16]]:
+    """Weights as stored: half precision, names ``restoration/...``."""
+    return {
+        f"restoration/{name}": value.detach().cpu().numpy().astype(np.float16)
+        for name, value in network.state_dict().items()
+    }
+
+
+def restoration_network(tensors: Mapping[str, NDArray[Any]]) -> RestorationNetwork | None:
+    """Network of a weights file; None if it holds none."""
+    prefix = "restoration/"
+    held = {name[len(prefix) :]: tensors[name] for name in tensors if name.startswith(prefix)}
+    if not held:
+        return None
+    network = RestorationNetwork(held["first.weight"].shape[0])
+    network.load_state_dict({name: torch.tensor(a.astype(np.float32)) for name, a in held.items()})
+    return network.eval().requires_grad_(False)

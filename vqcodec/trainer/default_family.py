@@ -1,0 +1,86 @@
+"""The recipe of the default model, stage by stage.
+
+``python -m vqcodec.trainer.default_family DATA RUN STAGE...``: every stage reads a data folder
+with a ``manifest.csv`` and what earlier stages left in the run folder, and can be repeated.
+
+``samples``      rows for the context networks (train and val)
+``contexts``     the context networks and their first tables
+``mask``         the mask networks
+``weights``      tables and centroids from real encodings; the weights file
+``pairs``        original and decoded scans, made with that weights file
+``restoration``  the restoration network; then run ``weights`` again
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ..entropy.groups import GROUPS
+from .build_contexts import build
+from .build_model import build_model
+from .context_samples import collect as collect_samples
+from .mask_prior import build_mask
+from .restoration import collect as collect_pairs
+from .restoration import load_pairs, train
+
+STAGES = ("samples", "contexts", "mask", "weights", "pairs", "restoration")
+
+
+def run(stage: str, options: argparse.Namespace) -> None:
+    """Run one stage."""
+    root, folder, weights = options.data, options.run, options.run / "model.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    if stage == "samples":
+        encoder = weights if weights.exists() else None
+        for split, count in (("val", 16), ("train", options.jobs)):
+            samples = folder / f"samples-{split}"
+            collect_samples(root, samples, range(count), count, split, encoder)
+    elif stage == "contexts":
+        for group in range(len(GROUPS)):
+            build(folder / "samples-train", folder / "samples-val", folder, group)
+    elif stage == "mask":
+        build_mask(root, folder, options.masks, steps=2000)
+    elif stage == "weights":
+        print(build_model(root, folder, weights, options.id, options.scans, passes=2))
+    elif stage == "pairs":
+        collect_pairs(root, weights, folder / "pairs-val", 8, "val")
+        collect_pairs(root, weights, folder / "pairs-train", options.pairs, "train")
+    else:
+        train(
+            load_pairs(folder / "pairs-train"),
+            load_pairs(folder / "pairs-val"),
+            folder / "restoration.pt",
+            width=options.width,
+            steps=options.restoration_steps,
+            batch=4,
+            learning_rate=2e-3,
+        )
+
+
+def main() -> None:
+    """Parse the command line and run the stages asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="folder with manifest.csv")
+    parser.add_argument("run", type=Path, help="folder for everything made on the way")
+    parser.add_argument("stages", nargs="+", choices=STAGES)
+    parser.add_argument("--id", default="wavelet-local")
+    parser.add_argument("--jobs", type=int, default=300, help="scans to draw samples from")
+    parser.add_argument("--masks", type=int, default=60)
+    parser.add_argument("--scans", type=int, default=30, help="scans a refinement pass encodes")
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--width", type=int, default=48, help="channels of the restoration")
+    parser.add_argument("--restoration-steps", type=int, default=2500)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for stage in options.stages:
+        run(stage, options)
+
+
+if __name__ == "__main__":
+    main()
