@@ -1,0 +1,221 @@
+"""The package and the small reader read every good vector, and both read the same codes.
+
+With ``--update-vectors``, vectors (and the model) that are missing are written; those that are
+there stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.container.build import file_bytes
+from tests.small_reader import Reading, read
+from vqcodec.codec import decode_volume, encode
+from vqcodec.conform import Orientation, crop, from_ras
+from vqcodec.formats.container import Section, pack
+from vqcodec.formats.volumes import read_volume
+from vqcodec.registry import read_weights, write_weights
+from vqcodec.vqz import VQZ, entropy_model_of, verify
+
+from .places import EXPECTED, MODEL, VECTORS
+from .tiny_model import CONFIG, MODEL_ID, tiny_tensors
+from .volumes import SCANS, Scan
+
+NEWER = "newer-minor"
+NAMES = [scan.name for scan in SCANS] + [NEWER]
+TOLERANCE = 1e-3
+
+
+def vector(name: str) -> Path:
+    return VECTORS / f"good-{name}.vqz"
+
+
+def newer_minor() -> bytes:
+    """A file of a later minor version: keys, sections and a feature bit that may be ignored."""
+    opened = VQZ.open(vector("int16-masked"))
+    tree = {**opened.header, "later": [1, {"two": None}]}
+    tree["frames"] = [{**frame, "later": "?"} for frame in tree["frames"]]
+    sections = [*opened.container.sections, Section(0x9000, 0, b"later")]
+    fields = [
+        (each.kind, each.frame, each.data)
+        for each in sorted(sections, key=lambda each: (each.frame, each.kind))
+    ]
+    header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+    return file_bytes(header, fields, minor=7, compatible=1 << 20)
+
+
+def summary(name: str) -> dict[str, Any]:
+    """What is written down of a decoded vector."""
+    opened = VQZ.open(vector(name))
+    volume = decode_volume(opened, device="cpu")
+    values = volume.array.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    spread = max((frame.scale for frame in opened.parsed.frames), default=1.0)
+    return {
+        "codes_sha256": opened.parsed.codes_sha256,
+        "foreground_sha256": [sha256(mask) for mask in foregrounds(opened)],
+        "shape": list(volume.array.shape),
+        "dtype": volume.array.dtype.str,
+        "header_sha256": hashlib.sha256(volume.header_bytes + volume.footer_bytes).hexdigest(),
+        "nonfinite": [
+            int(np.count_nonzero(each))
+            for each in (np.isnan(values), values == np.inf, values == -np.inf)
+        ],
+        "range": spread,
+        "mean": float(finite.mean()),
+        "std": float(finite.std()),
+        "minimum": float(finite.min()),
+        "maximum": float(finite.max()),
+    }
+
+
+def foregrounds(opened: VQZ) -> list[NDArray[np.bool_]]:
+    """Foreground of each whole RAS frame; all of a constant one."""
+    model = entropy_model_of(opened.load_model())
+    volume = opened.parsed.volume
+    sides = (*volume.shape, 1, 1)
+    masks = []
+    for index, frame in enumerate(opened.parsed.frames):
+        decoded = opened.decode_frame(index, model)
+        mask = np.full([sides[axis] for axis in volume.axes], decoded is None)
+        if decoded is not None:
+            crop(mask, frame.origin, frame.extent)[...] = decoded.foreground
+        masks.append(mask)
+    return masks
+
+
+def sha256(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
+def small_reading(name: str) -> Reading:
+    return read(vector(name), MODEL)
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    return json.loads(EXPECTED.read_text("ascii"))  # type: ignore[no-any-return]
+
+
+def test_update(tmp_path: Path, update_vectors: bool) -> None:
+    """Write what is missing, when asked to."""
+    if not update_vectors:
+        pytest.skip("only with --update-vectors")
+    if not MODEL.exists():
+        write_weights(
+            MODEL,
+            tiny_tensors(),
+            CONFIG,
+            model_id=MODEL_ID,
+            family="wavelet",
+            license="CC0-1.0",
+            training_data="none: the weights are made by rule",
+        )
+    for scan in SCANS:
+        if not vector(scan.name).exists():
+            folder = tmp_path / scan.name
+            folder.mkdir()
+            vqz = encode(
+                scan.make(folder), model=MODEL_ID, quality=scan.quality, device="cpu", force=True
+            )
+            vqz.save(vector(scan.name))
+    if not vector(NEWER).exists():
+        vector(NEWER).write_bytes(newer_minor())
+    known = json.loads(EXPECTED.read_text("ascii")) if EXPECTED.exists() else {}
+    complete = {name: known.get(name) or summary(name) for name in NAMES}
+    EXPECTED.write_text(json.dumps(complete, indent=1, sort_keys=True) + "\n", "ascii")
+
+
+def test_model_is_the_one_made_by_rule() -> None:
+    model, made = read_weights(MODEL), tiny_tensors()
+    assert model.tensors.keys() == made.keys()
+    for name, tensor in made.items():
+        if tensor.dtype.kind == "i":
+            np.testing.assert_array_equal(model.tensors[name], tensor)
+
+
+def test_every_good_vector_is_tested() -> None:
+    assert sorted(vector(name) for name in NAMES) == sorted(VECTORS.glob("good-*.vqz"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small(name: str) -> None:
+    assert vector(name).stat().st_size < 12_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_decodes_to_what_was_written_down(name: str, expected: dict[str, Any]) -> None:
+    found, wanted = summary(name), expected[name]
+    measured = {"mean", "std", "minimum", "maximum"}
+    assert {k: v for k, v in found.items() if k not in measured} == {
+        k: v for k, v in wanted.items() if k not in measured
+    }
+    rounding = 0 if "f" in wanted["dtype"] else 1
+    for figure in measured:
+        near = pytest.approx(wanted[figure], abs=TOLERANCE * wanted["range"] + rounding)
+        assert found[figure] == near
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small_reader_reads_the_same(name: str, expected: dict[str, Any]) -> None:
+    opened, reading = VQZ.open(vector(name)), small_reading(name)
+    assert reading.header == opened.header
+    for ours, theirs in zip(opened.all_codes(), reading.grids, strict=True):
+        for level, grid in theirs.items():
+            assert grid.dtype == np.uint8
+            np.testing.assert_array_equal(ours[level], grid)
+        assert theirs or not any(grid.size for grid in ours.values())
+    assert [sha256(mask) for mask in reading.foregrounds] == expected[name]["foreground_sha256"]
+    totals = [sum(map(np.count_nonzero, kinds)) for kinds in zip(*reading.nonfinite, strict=True)]
+    assert (totals or [0, 0, 0]) == expected[name]["nonfinite"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_verify(name: str, expected: dict[str, Any]) -> None:
+    assert verify(vector(name))["codes_sha256"] == expected[name]["codes_sha256"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_written_again_it_is_the_same_file(name: str) -> None:
+    assert pack(VQZ.open(vector(name)).container) == vector(name).read_bytes()
+
+
+@pytest.mark.parametrize("scan", SCANS, ids=lambda scan: scan.name)
+def test_resembles_its_source(scan: Scan, tmp_path: Path) -> None:
+    source = read_volume(scan.make(tmp_path))
+    opened = VQZ.open(vector(scan.name))
+    decoded = decode_volume(opened, device="cpu")
+    scale = max(frame.scale for frame in opened.parsed.frames)
+    ours, theirs = (each.array.astype(np.float64) for each in (source, decoded))
+    finite = np.isfinite(ours)
+    np.testing.assert_array_equal(finite, np.isfinite(theirs))
+    np.testing.assert_array_equal(ours[~finite], theirs[~finite])
+    errors = ours[finite] - theirs[finite]
+    assert np.sqrt(np.mean(errors**2)) < 0.05 * scale
+    turn = Orientation(opened.parsed.volume.axes, opened.parsed.volume.flips)
+    for frame, mask in zip(opened.parsed.frames, foregrounds(opened), strict=True):
+        if len(opened.parsed.frames) == 1 and frame.background is not None:
+            outside = ~from_ras(mask, turn) & finite
+            assert (ours[outside] == frame.background).all()
+            assert (theirs[outside] == frame.background).all()
+    assert (decoded.slope, decoded.inter) == (source.slope, source.inter)
+
+
+def test_stages() -> None:
+    """Fine, middle, coarse."""
+    stages = {
+        name: VQZ.open(vector(name)).parsed.frames[0].stages
+        for name in ("int16-masked", "two-stages", "three-stages")
+    }
+    assert stages == {
+        "int16-masked": (1, 1, 2),
+        "two-stages": (2, 1, 3),
+        "three-stages": (2, 2, 3),
+    }

@@ -1,0 +1,162 @@
+"""Small synthetic scans, one for each good vector, written as files by nibabel or numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1Extension
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+PLAIN = np.diag([1.0, 1.2, 0.9, 1.0])
+TURNED = np.array([[0, 0, -1.1, 8], [-0.9, 0, 0, 5], [0, 1.3, 0, -7], [0, 0, 0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A source volume and how it is compressed; ``make`` writes it and returns its path."""
+
+    name: str
+    make: Callable[[Path], Path]
+    quality: float
+    text: str
+
+
+def grid(*shape: int) -> list[Array]:
+    """Coordinates of voxel centres, from -1 to 1 along each axis."""
+    return list(np.meshgrid(*((2 * np.arange(n) + 1.0) / n - 1 for n in shape), indexing="ij"))
+
+
+def texture(*shape: int) -> Array:
+    """Smooth structure with some detail, 0 to about 1000."""
+    z, y, x = grid(*shape)
+    waves = np.sin(7 * z + 2) * np.cos(5 * y) + 0.4 * np.sin(19 * x + 8 * z * y)
+    return 500 + 260 * waves + 90 * np.cos(31 * y + 17 * x)
+
+
+def head(*shape: int) -> Array:
+    """The same within a lopsided ball, exact zero outside."""
+    z, y, x = grid(*shape)
+    radius = np.sqrt(z**2 + (y * 1.1) ** 2 + (x + 0.1) ** 2) + 0.08 * np.sin(6 * y + 4 * x)
+    return np.where(radius < 0.8, texture(*shape), 0)
+
+
+def nifti(values: Array, dtype: str, affine: Array = PLAIN, kind: Any = nib.Nifti1Image) -> Any:
+    image = kind(values.astype(dtype), affine)
+    image.header.set_data_dtype(np.dtype(dtype))
+    return image
+
+
+def saved(image: Any, path: Path) -> Path:
+    nib.save(image, path)
+    return path
+
+
+def int16_masked(folder: Path) -> Path:
+    return saved(nifti(head(20, 26, 22), "<i2"), folder / "scan.nii.gz")
+
+
+def float32_whole(folder: Path) -> Path:
+    return saved(nifti(texture(17, 20, 18) / 7, "<f4"), folder / "scan.nii")
+
+
+def frames_4d(folder: Path) -> Path:
+    series = np.stack((head(12, 14, 10), np.full((12, 14, 10), 7), texture(12, 14, 10)), axis=-1)
+    return saved(nifti(series, "<i2"), folder / "series.nii.gz")
+
+
+def nonfinite(folder: Path) -> Path:
+    values = texture(12, 13, 14)
+    values[2:5, 3, 4:9], values[7, 7, 7], values[8:10, 1, 13] = np.nan, np.inf, -np.inf
+    return saved(nifti(values, "<f4"), folder / "scan.nii")
+
+
+def nan_background(folder: Path) -> Path:
+    values = head(20, 21, 22)
+    values[values == 0] = np.nan
+    return saved(nifti(values, ">f8"), folder / "scan.nii.gz")
+
+
+def big_endian(folder: Path) -> Path:
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(np.dtype(">i2"))
+    return saved(nib.Nifti1Image(head(14, 11, 13).astype(">i2"), PLAIN, header), folder / "b.nii")
+
+
+def mgz(folder: Path) -> Path:
+    return saved(nib.MGHImage(head(13, 15, 12).astype(np.float32), PLAIN), folder / "scan.mgz")
+
+
+def npy(folder: Path) -> Path:
+    np.save(folder / "scan.npy", texture(11, 12, 13).astype("<f8"))
+    return folder / "scan.npy"
+
+
+def pair(folder: Path) -> Path:
+    image = nib.Nifti1Pair(head(10, 12, 11).astype("<u2"), PLAIN)
+    return saved(image, folder / "scan.img")
+
+
+def one_voxel(folder: Path) -> Path:
+    return saved(nifti(np.full((1, 1, 1), 42), "<i2"), folder / "scan.nii")
+
+
+def one_voxel_inside(folder: Path) -> Path:
+    values = np.zeros((9, 8, 7))
+    values[4, 5, 6] = 300
+    return saved(nifti(values, "<i2"), folder / "scan.nii")
+
+
+def constant(folder: Path) -> Path:
+    return saved(nifti(np.full((150, 150, 150), 3), "|u1"), folder / "scan.nii.gz")
+
+
+def two_axes(folder: Path) -> Path:
+    return saved(nifti(texture(37, 29, 1)[..., 0], "<i2"), folder / "slice.nii")
+
+
+def thin(folder: Path) -> Path:
+    return saved(nifti(texture(1, 67, 3), "<i4"), folder / "line.nii")
+
+
+def fine_steps(folder: Path) -> Path:
+    return saved(nifti(texture(12, 9, 10), "<f4"), folder / "scan.nii")
+
+
+def turned(folder: Path) -> Path:
+    image = nifti(head(12, 15, 13), "<i2", TURNED)
+    image.header.set_slope_inter(0.5, -20)
+    image.header.extensions.append(Nifti1Extension(6, b"two flips and a turn"))
+    return saved(image, folder / "scan.nii.gz")
+
+
+def nifti_2(folder: Path) -> Path:
+    return saved(nifti(texture(10, 11, 9), "<u1", kind=nib.Nifti2Image), folder / "scan.nii.gz")
+
+
+SCANS = (
+    Scan("int16-masked", int16_masked, 5, "int16 scan whose background is exactly zero"),
+    Scan("float32-whole", float32_whole, 5, "float32 scan without background"),
+    Scan("4d", frames_4d, 4, "three frames: masked, constant, whole"),
+    Scan("nonfinite", nonfinite, 5, "NaN, +Inf and -Inf voxels in places of their own"),
+    Scan("nan-background", nan_background, 3, "big-endian float64, NaN exactly in the background"),
+    Scan("big-endian", big_endian, 5, "big-endian NIfTI-1"),
+    Scan("mgz", mgz, 4, "FreeSurfer MGZ with its footer"),
+    Scan("npy", npy, 5, "a NumPy array of float64"),
+    Scan("pair", pair, 4, "NIfTI-1 pair of .hdr and .img, uint16"),
+    Scan("one-voxel", one_voxel, 5, "a volume of one voxel: constant, no codes"),
+    Scan("one-voxel-inside", one_voxel_inside, 5, "one voxel in a background of zeros"),
+    Scan("constant", constant, 5, "constant volume so large that its file is padded"),
+    Scan("two-axes", two_axes, 5, "a slice: two axes only"),
+    Scan("thin", thin, 6, "1x67x3 voxels, int32"),
+    Scan("two-stages", fine_steps, 9, "steps so fine that codes of the fine level take two stages"),
+    Scan("three-stages", fine_steps, 14, "finer steps: two, two and three stages"),
+    Scan("turned", turned, 5, "axes permuted and flipped, slope and intercept, an extension"),
+    Scan("nifti2", nifti_2, 5, "NIfTI-2, uint8"),
+)

@@ -1,0 +1,108 @@
+"""Sections 11.9 to 11.11 of the specification: the level streams."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from .container import require
+from .geometry import coded_coefficients, foreground_eighths
+from .networks import Tensors, around, outputs
+from .streams import Stream
+
+LATTICES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
+CUBE = list(product((-1, 0, 1), repeat=3))
+RING = [offset for offset in CUBE if offset != (0, 0, 0)]
+CROSS = [(0, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
+PLACES = (655, 1966, 3932, 6554, 10486, 16384, 26214, 39322, 55706, 78643, 111411, 163840)
+
+
+class Split:
+    """Decoded coefficients of a split, and their magnitudes and signed values with a border."""
+
+    def __init__(self, shape: tuple[int, ...], tensors: Tensors) -> None:
+        self.q = np.zeros((7, *shape), np.int64)
+        self.maps = tensors["maps/magnitude"], tensors["maps/signed"]
+        self.inputs = np.zeros((7, 2, *(n + 2 for n in shape)), np.int64)
+
+    def store(self, band: int, lattice: tuple[int, int, int], places: np.ndarray, q: list) -> None:
+        """Coefficients at ``places``, zeros in the rest of the lattice."""
+        self.q[band][tuple(places.T)] = q
+        z, y, x = lattice
+        values = self.q[band, z::2, y::2, x::2]
+        magnitude, signed = (part[np.minimum(abs(values), len(part) - 1)] for part in self.maps)
+        inner = self.inputs[band, :, 1:-1, 1:-1, 1:-1]
+        inner[0, z::2, y::2, x::2] = magnitude
+        inner[1, z::2, y::2, x::2] = np.where(values < 0, -signed, signed)
+
+
+def columns(
+    own: Split, parent: Split | None, eighths: np.ndarray, step: int, band: int, p: np.ndarray
+) -> np.ndarray:
+    """Inputs ``(positions, 283)`` of coefficients at ``p``."""
+    x = np.zeros((len(p), 283), np.int64)
+    for part in (0, 1):
+        for k, offset in enumerate(RING):
+            x[:, 26 * part + k] = around(own.inputs[band, part], 1, p, offset)
+        for sibling in range(band):
+            for k, offset in enumerate(CROSS):
+                values = around(own.inputs[sibling, part], 1, p, offset)
+                x[:, 52 + 14 * sibling + 7 * part + k] = values
+        if parent is not None:
+            for k, offset in enumerate(CUBE):
+                x[:, 136 + 27 * part + k] = around(parent.inputs[band, part], 1, p >> 1, offset)
+            for j, other in enumerate([other for other in range(7) if other != band]):
+                for k, offset in enumerate(CROSS):
+                    values = around(parent.inputs[other, part], 1, p >> 1, offset)
+                    x[:, 190 + 14 * j + 7 * part + k] = values
+    bordered = np.pad(eighths, 1)
+    for k, offset in enumerate(CROSS):
+        x[:, 274 + k] = around(bordered, 1, p, offset)
+    x[:, 281] = min(max(step >> 3, 0), 120)
+    x[:, 282] = 16
+    return x
+
+
+def decode_lattice(
+    stream: Stream, tensors: Tensors, group: str, network: int, inputs: np.ndarray
+) -> list[int]:
+    """Coefficients of one lattice, in raster order."""
+    location, scale = outputs(tensors, group, network, inputs).T
+    place = (abs(location)[:, None] >= np.array(PLACES)).sum(axis=1)
+    table = 13 * np.clip((scale + 360448) >> 14, 0, 47) + place
+    base = np.where(place == 12, (abs(location) + 32768) >> 16, 0)
+    symbols = stream.grouped(table.tolist(), tensors[f"{group}/symbols"])
+    residuals = [symbol - 8 for symbol in symbols]
+    escapes = [index for index, symbol in enumerate(symbols) if symbol == 17]
+    values = stream.signed(len(escapes), tensors[f"{group}/escapes"][0])
+    for index, e in zip(escapes, values, strict=True):
+        residuals[index] = e + 8 if e > 0 else e - 8 if e < 0 else 0
+    signs = np.where(location < 0, -1, 1)
+    return [int(s) * (r + int(b)) for s, r, b in zip(signs, residuals, base, strict=True)]
+
+
+def decode_levels(
+    streams: list[bytes], foreground: np.ndarray, step: int, tensors: Tensors
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Coefficients of the six splits, finest first, and the low-pass."""
+    coded, eighths = coded_coefficients(foreground), foreground_eighths(foreground)
+    splits: list[Split | None] = [None] * 7
+    for level in (2, 1, 0):
+        stream = Stream(streams[level])
+        if level == 2:
+            differences = stream.signed(eighths[5].size, tensors["low_pass/escapes"][0])
+            low_pass = np.cumsum(differences).reshape(eighths[5].shape)
+        for split in (2 * level + 1, 2 * level):
+            splits[split] = own = Split(eighths[split].shape, tensors)
+            group = f"contexts/{min(split, 3)}"
+            for band, number in product(range(7), range(8)):
+                places = np.argwhere(coded[split][band])
+                places = places[(places % 2 == LATTICES[number]).all(axis=1)]
+                x = columns(own, splits[split + 1], eighths[split], step, band, places)
+                q = decode_lattice(stream, tensors, group, 8 * band + number, x)
+                own.store(band, LATTICES[number], places, q)
+    details = [split.q for split in splits if split is not None]
+    largest = max(int(abs(part).max()) for part in (*details, low_pass))
+    require(largest < 1 << 23, "a coefficient is too large")
+    return details, low_pass
