@@ -83,7 +83,15 @@ def lattice_levels(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 class LatticeContext:
-    """The eight interleaved lattices of one level, as far as they are known."""
+    """The eight interleaved lattices of one level, as far as they are known.
+
+    Attributes
+    ----------
+    coarse : ndarray of bool
+        The lattice known from the coarser level.
+    alike : ndarray of bool
+        Cells whose 4x4x4 neighbourhood on it holds one value only.
+    """
 
     def __init__(self, coarse: Mask) -> None:
         self.shape = coarse.shape
@@ -91,18 +99,14 @@ class LatticeContext:
         self._voxels = np.full((len(ORDER), d + 3, h + 3, w + 3), -VOXEL_VALUE, np.int8)
         self.store(0, coarse)
         wide = np.pad(coarse, ((1, 2), (1, 2), (1, 2)))
-        self._alike = ~_mixed(wide)
-        self._coarse = coarse
+        self.alike = ~_mixed(wide)
+        self.coarse = coarse
 
     def store(self, phase: int, voxels: Mask) -> None:
         """Record a lattice (shape of the coarse one)."""
         d, h, w = self.shape
         values = np.where(voxels, VOXEL_VALUE, -VOXEL_VALUE)
         self._voxels[phase, 1 : d + 1, 1 : h + 1, 1 : w + 1] = values
-
-    def alike(self) -> Mask:
-        """Cells whose 4x4x4 known neighbourhood holds one value only."""
-        return self._alike
 
     def matrix(self, phase: int, wanted: NDArray[np.intp]) -> NDArray[np.int8]:
         """Inputs ``(K, N)`` of the wanted flat positions, constant last."""
@@ -134,8 +138,8 @@ def phase_tables(
 ) -> NDArray[np.int64]:
     """Table of each coded voxel of a lattice."""
     group = min(level, LEVEL_GROUPS - 1)
-    alike = context.alike().reshape(-1)[coded]
-    coarse = context._coarse.reshape(-1)[coded]
+    alike = context.alike.reshape(-1)[coded]
+    coarse = context.coarse.reshape(-1)[coded]
     tables = np.where(coarse, ALL_FOREGROUND, ALL_BACKGROUND).astype(np.int64)
     open_positions = np.flatnonzero(~alike)
     columns = np.array([entry[0] for entry in known_inputs(phase)] + [MASK_INPUTS - 1])

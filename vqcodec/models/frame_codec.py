@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..entropy.coder import SplitModel
+from ..entropy.coder import Quantiser, SplitModel
 from ..entropy.frame import (
     Coefficients,
     FrameGeometry,
@@ -86,7 +86,7 @@ class FrameEncoder:
         low_pass = np.rint(self.low_pass / step).astype(np.int32)
         inverse = np.float32(1 / step)
 
-        def quantiser(split: int, group: SplitModel):  # type: ignore[no-untyped-def]
+        def quantiser(split: int, group: SplitModel) -> Quantiser:
             points = self.model.codebooks[split]
             scaled = self.details[split] * inverse
             return rate_distortion_quantiser(scaled, group, points, self.settings)

@@ -31,7 +31,7 @@ class RateDistortion:
         Squared error, in squared steps, that one bit is worth (lambda).
     """
 
-    trade: float = 0.1
+    trade: float = 0.08
 
 
 def table_bits(model: SplitModel) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ from ..layout import BANDS, PHASES
 from .context_export import TableCounts, integer_networks
 from .prior import mean_bits, train_split
 
-HIDDEN = ((40, 16), (40, 16), (32, 16), (20, 12))
-STEPS = (2200, 2000, 1200, 500)
+HIDDEN = ((56, 16), (48, 16), (32, 16), (20, 12))
+STEPS = (2800, 2600, 1400, 600)
 BATCH = ((24, 16), (24, 24), (24, 24), (24, 24))
 COUNTED_ROWS = 400
 

@@ -27,7 +27,7 @@ from ..models.wavelet_family import WaveletModel, wavelet_model
 from ..registry import read_weights
 from .scans import Scan, augment, load_scan, scans_of
 
-ROWS_PER_JOB = (800, 900, 640, 160, 24, 4)
+ROWS_PER_JOB = (600, 700, 520, 140, 24, 4)
 STEP_RANGE = (0.008, 0.22)
 DEADZONE_ROUNDING = 0.4
 SOURCE_SHARES = {"OpenNeuro ds002748": 0.62, "OpenfMRI ds000011": 0.26}

@@ -77,7 +77,7 @@ def collect(
     for mask in masks:
         for context, level, phase, coded, voxels in lattices(mask):
             group = min(level, LEVEL_GROUPS - 1)
-            open_positions = np.flatnonzero(~context.alike().reshape(-1)[coded])
+            open_positions = np.flatnonzero(~context.alike.reshape(-1)[coded])
             if open_positions.size == 0:
                 continue
             picks = rng.choice(open_positions, min(ROWS[group], open_positions.size), replace=False)
