@@ -40,7 +40,9 @@ json_values = st.recursive(
     max_leaves=20,
 )
 headers = st.dictionaries(st.text("abcé"), json_values, max_size=5)
-per_frame_kinds = st.sampled_from([1, 2, 3, 4, 6, 7]) | st.integers(FIRST_ANCILLARY_KIND + 1, 0xFFFF)
+per_frame_kinds = st.sampled_from([1, 2, 3, 4, 6, 7]) | st.integers(
+    FIRST_ANCILLARY_KIND + 1, 0xFFFF
+)
 keys = st.tuples(per_frame_kinds, st.integers(0, 40)) | st.sampled_from([(5, 0), (8, 0), (9, 0)])
 containers = st.builds(
     lambda header, contents, minor, compatible: Container(

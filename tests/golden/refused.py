@@ -75,6 +75,18 @@ def first_frame_only(tree: Tree, _: Sections) -> None:
     del tree["frames"][1:]
 
 
+def thin_box(tree: Tree, _: Sections) -> None:
+    tree["volume"]["shape"] = [1, 1, 70_000]
+    tree["frames"][0].update(origin=[0, 0, 0], extent=[1, 1, 70_000])
+
+
+def thin_nonfinite(tree: Tree, sections: Sections) -> None:
+    thin_box(tree, sections)
+    tree["volume"]["dtype"] = "<f4"
+    tree["frames"][0].update(extent=[0, 0, 0], nonfinite=1)
+    sections[0, NONFINITE] = bytes(12)
+
+
 SMALL = "one-voxel-inside"
 
 
@@ -84,10 +96,13 @@ def _bad(
     return Refusal(f"bad-{name}", source, change, FormatError, stage, message, text)
 
 
-def _unsupported(
-    name: str, change: Change, message: str, text: str, stage: str = "open"
-) -> Refusal:
-    return Refusal(f"unsupported-{name}", SMALL, change, UnsupportedError, stage, message, text)
+def _unsupported(name: str, change: Change, message: str, text: str) -> Refusal:
+    return Refusal(f"unsupported-{name}", SMALL, change, UnsupportedError, "open", message, text)
+
+
+def _limit(name: str, change: Change, text: str) -> Refusal:
+    message = "more than a file of"
+    return Refusal(f"bad-limit-{name}", SMALL, change, LimitExceededError, "open", message, text)
 
 
 REFUSALS = (
@@ -97,27 +112,15 @@ REFUSALS = (
     _unsupported(
         "entropy", header(entropy="context-range-2"), "'context-range-2'", "unknown entropy coder"
     ),
-    _unsupported(
-        "volume-format", volume(format="dicom"), "'dicom'", "unknown volume format", stage="voxels"
-    ),
-    Refusal(
-        "bad-limit-shape",
-        SMALL,
-        volume(shape=[1 << 31] * 3),
-        LimitExceededError,
-        "open",
-        "more than a file of",
-        "claims 2^93 voxels",
-    ),
-    Refusal(
-        "bad-limit-voxels-per-byte",
-        SMALL,
+    _unsupported("volume-format", volume(format="dicom"), "'dicom'", "unknown volume format"),
+    _limit("shape", volume(shape=[1 << 31] * 3), "claims 2^93 voxels"),
+    _limit(
+        "voxels-per-byte",
         volume(shape=[128, 128, 128]),
-        LimitExceededError,
-        "open",
-        "claims 2097152 voxels",
         "claims 128x128x128 voxels, too many for its size",
     ),
+    _limit("box", thin_box, "a box of 1x1x70000 voxels: too many once padded to 4x4x70000"),
+    _limit("nonfinite", thin_nonfinite, "NaN in 1x1x70000 voxels: too many once padded"),
     _bad(
         "frames-missing",
         first_frame_only,
@@ -147,6 +150,8 @@ REFUSALS = (
     _bad("flips", volume(flips=[0, 0, 1]), "not three booleans", "flips are numbers"),
     _bad("dtype", volume(dtype="<i3"), "'<i3' is not a type", "unknown voxel type"),
     _bad("dtype-complex", volume(dtype="<c8"), "'<c8' is not a type", "complex voxels"),
+    _bad("suffix", volume(suffix=".mgz"), "'.mgz' is no suffix", "NIfTI with a suffix of MGH"),
+    _bad("nonfinite-integer", frame(nonfinite=1), "cannot be infinite", "NaN in int16 voxels"),
     _bad("shape-0", volume(shape=[9, 0, 7]), "'shape' is missing or out of", "an axis of 0"),
     _bad("shape-8-axes", volume(shape=[9] + [1] * 7), "1 to 7 lengths", "eight axes"),
     _bad("model-hash", model(sha256="ABC"), "not a SHA-256", "identity of the model is no hash"),
@@ -254,6 +259,13 @@ REFUSALS = (
         section(FIGURES, lambda _: b"[1]"),
         "not a JSON object",
         "figures are a JSON array",
+        stage="figures",
+    ),
+    _bad(
+        "figures-text",
+        section(FIGURES, lambda _: b'{"psnr":"high"}'),
+        "not a JSON object of numbers",
+        "a figure is a text",
         stage="figures",
     ),
 )

@@ -1,0 +1,88 @@
+"""A file of less than 1 kB makes no reader allocate 64 MiB, whatever it claims."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+import tracemalloc
+
+import pytest
+
+from tests.container.build import COARSE, FINE, MASK, MIDDLE, NONFINITE, USER, file_bytes
+from vqcodec.codec import decode_volume
+from vqcodec.errors import FormatError, LimitExceededError
+from vqcodec.limits import DEFAULT_LIMITS
+from vqcodec.vqz import VQZ
+
+from .places import VECTORS
+
+FILE_BYTES = 999
+ALLOCATION_LIMIT = 64 << 20
+ALLOWED = DEFAULT_LIMITS.voxels_free + DEFAULT_LIMITS.voxels_per_byte * FILE_BYTES
+
+
+def hostile(
+    shape: tuple[int, ...], *, word: int, masked: bool, nonfinite: bool, constant: bool
+) -> bytes:
+    """A file whose streams are one word, again and again."""
+    opened = VQZ.open(VECTORS / "good-one-voxel-inside.vqz")
+    tree = copy.deepcopy(opened.header)
+    tree["volume"].update(shape=list(shape), dtype="<f4")
+    tree["frames"][0].update(
+        origin=[0, 0, 0],
+        extent=[0, 0, 0] if constant else list(shape),
+        stages=[3, 3, 3],
+        nonfinite=int(nonfinite),
+    )
+    words = struct.pack("<I", word)
+    sections = {COARSE: 2 * words, MIDDLE: 2 * words, FINE: 2 * words, USER: b""}
+    if masked:
+        sections[MASK] = 2 * words
+    if nonfinite:
+        sections[NONFINITE] = struct.pack("<I", 8) + 2 * words + bytes(8)
+    header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+
+    def rows() -> list[tuple[int, int, bytes]]:
+        return [(kind, 0, sections[kind]) for kind in sorted(sections)]
+
+    sections[USER] = bytes(FILE_BYTES - len(file_bytes(header, rows())))
+    return file_bytes(header, rows())
+
+
+def peak_of_decoding(data: bytes) -> int:
+    opened = VQZ.from_bytes(data)
+    with pytest.raises(FormatError):
+        decode_volume(VQZ.open(VECTORS / "bad-codes-hash.vqz"), device="cpu")
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError) as caught:
+            decode_volume(opened, device="cpu")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).isprintable()
+    return peak
+
+
+@pytest.mark.parametrize("word", [0, 0xA5A5A5A5, 0x00FF_FFFF])
+@pytest.mark.parametrize("shape", [(100, 100, 100), (4, 4, 67_000), (1, 1, 67_000), (516, 516, 4)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_largest_boxes(shape: tuple[int, ...], masked: bool, word: int) -> None:
+    data = hostile(shape, word=word, masked=masked, nonfinite=False, constant=False)
+    assert len(data) == FILE_BYTES
+    assert peak_of_decoding(data) < ALLOCATION_LIMIT
+
+
+@pytest.mark.parametrize("shape", [(100, 100, 100), (1, 1, 67_000), (67_000, 1, 1), (1, 516, 516)])
+def test_largest_frames_with_nan(shape: tuple[int, ...]) -> None:
+    data = hostile(shape, word=0x1234_5678, masked=False, nonfinite=True, constant=True)
+    assert peak_of_decoding(data) < ALLOCATION_LIMIT
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, ALLOWED), (103, 103, 103), (1, 69_000, 1), (2, 520, 525)])
+def test_more_is_refused_at_once(shape: tuple[int, ...], constant: bool) -> None:
+    data = hostile(shape, word=0, masked=False, nonfinite=constant, constant=constant)
+    with pytest.raises(LimitExceededError):
+        VQZ.from_bytes(data)
