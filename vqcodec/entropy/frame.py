@@ -23,7 +23,8 @@ from .neighbourhood import SplitContext
 from .stream import Decoder, Encoder
 from .support import coded_support, foreground_fractions
 
-LARGEST_VALUE = (1 << 23) - 1
+#: What three stages of 256 entries can hold: ``127 * (1 + 256 + 256**2)``.
+LARGEST_VALUE = 8_355_711
 
 
 @dataclass(frozen=True)
