@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 FOLDER = Path("demo-out")
 TEMPLATE = Path("datasets", "data", "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
 LARGEST_PERCENT = 0.825
-DIFFERENCE_SCALE = 10
+DIFFERENCE_SCALE = 25
 
 
 def main() -> int:

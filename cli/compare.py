@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,75 +33,40 @@ def compare(
     robust intensity range of the reference, which the codec also scales by.
     """
     console = options.console_of(as_json, quiet, verbose)
-    values = []
+    read = []
     for path in (reference, other):
         try:
-            values.append(values_of(path, device))
+            read.append(intensities_of(path, device))
         except Exception as error:
             return report(failure(path, error), console, list)
-    try:
-        figures = figures_of(*values)
-    except Failed as error:
-        return report(failure(other, error), console, list)
-    record = {"reference": str(reference), "other": str(other), **figures}
+    (ours, zero), (theirs, _) = read
+    if ours.shape != theirs.shape:
+        differ = Failed(Code.BAD_DATA, f"has shape {theirs.shape}, the reference {ours.shape}")
+        return report(failure(other, differ), console, list)
+    from ..figures import measure
+
+    record = {
+        "reference": str(reference),
+        "other": str(other),
+        "voxels": ours.size,
+        **measure(ours, theirs, zero),
+    }
     console.result(record, describe(record))
     return Code.DONE
 
 
-def values_of(path: Path, device: str) -> np.ndarray[Any, Any]:
-    """Read a volume's intensities."""
-    from ..formats.volumes import read_volume, scaled_values
+def intensities_of(path: Path, device: str) -> tuple[np.ndarray[Any, Any], float]:
+    """Read a volume's intensities, and the one that stands for zero."""
+    from ..formats.volumes import read_volume, scaled_values, scaled_zero
 
-    if not is_vqz(path):
-        return scaled_values(read_volume(path))
-    from ..codec import decode_volume
-    from ..vqz import VQZ
+    if is_vqz(path):
+        from ..codec import decode_volume
+        from ..vqz import VQZ
 
-    return scaled_values(decode_volume(VQZ.open(path), device=device))
-
-
-def figures_of(
-    reference: np.ndarray[Any, Any], other: np.ndarray[Any, Any]
-) -> dict[str, float | int | None]:
-    """Measure ``other`` against ``reference`` where both are finite.
-
-    Raises
-    ------
-    Failed
-        Their shapes differ.
-    """
-    import numpy as np
-
-    from ..conform import robust_range
-    from ..metrics import foreground, max_error, ms_ssim_3d, psnr
-
-    if reference.shape != other.shape:
-        raise Failed(Code.BAD_DATA, f"has shape {other.shape}, the reference {reference.shape}")
-    finite = np.isfinite(reference) & np.isfinite(other)
-    reference, other = np.where(finite, reference, 0), np.where(finite, other, 0)
-    _, scale = robust_range(reference)
-    mask = foreground(reference) & finite
-    frames = (math.prod(reference.shape[3:]),) if reference.ndim > 3 else (1,)
-    shape = (*reference.shape, 1, 1)[:3]
-    pairs = zip(
-        np.moveaxis(reference.reshape(shape + frames), -1, 0),
-        np.moveaxis(other.reshape(shape + frames), -1, 0),
-        strict=True,
-    )
-    similarities = [ms_ssim_3d(one, two, scale) for one, two in pairs]
-    figures = {
-        "psnr_foreground": psnr(reference, other, scale, mask),
-        "psnr": psnr(reference, other, scale, finite),
-        "ms_ssim": sum(similarities) / len(similarities),
-        "max_error": max_error(reference, other),
-        "range": scale,
-    }
-    return {
-        **{name: value if math.isfinite(value) else None for name, value in figures.items()},
-        "foreground_voxels": int(np.count_nonzero(mask)),
-        "voxels": reference.size,
-        "nonfinite_voxels": reference.size - int(np.count_nonzero(finite)),
-    }
+        volume = decode_volume(VQZ.open(path), device=device)
+    else:
+        volume = read_volume(path)
+    return scaled_values(volume), scaled_zero(volume)
 
 
 def describe(record: dict[str, Any]) -> list[str]:

@@ -49,7 +49,12 @@ class CompressJob:
 @options.output
 @options.output_dir
 @options.recursive
-@click.option("--quality", type=float, metavar="Q", help="Fix the quality instead of the size.")
+@click.option(
+    "--quality",
+    type=float,
+    metavar="Q",
+    help="Fix the quality instead of the size: usually 1 (small) to 9 (faithful).",
+)
 @click.option(
     "--ratio",
     type=click.FloatRange(min=0, max=100, min_open=True),
@@ -102,6 +107,7 @@ def compress(
     """
     if sum(option is not None for option in (quality, ratio, target_bytes)) > 1:
         raise click.UsageError("--quality, --ratio and --bytes exclude each other")
+    check_budget(quality, ratio, target_bytes)
     found, missing = find_files(volumes, is_volume, recursive)
     targets = options.targets_of(
         [(each, vqz_name(each.relative)) for each in found], volumes, output, output_dir
@@ -138,6 +144,16 @@ def compress(
         describe=describe_plan if dry_run else describe_more if verbose else describe,
         failed_before=failed,
     )
+
+
+def check_budget(quality: float | None, ratio: float | None, target_bytes: int | None) -> None:
+    """Refuse a quality or size that there is not."""
+    from ..rate_control import budget_of
+
+    try:
+        budget_of(quality, ratio, target_bytes, default_ratio=1, voxels=1)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def plan_one(job: CompressJob) -> Record:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
 from .batch import Outcome, Record, failure, run_jobs
 from .exits import Code, Failed, writing
-from .headers import VolumeHeader, volume_header
 from .names import (
     STREAM,
     Found,
@@ -25,6 +24,9 @@ from .names import (
     volume_name,
 )
 
+if TYPE_CHECKING:
+    from ..header import VolumeDescription
+
 
 @dataclass(frozen=True)
 class DecompressJob:
@@ -33,7 +35,7 @@ class DecompressJob:
     source: Path
     target: Path
     data: bytes | None
-    header: VolumeHeader
+    volume: VolumeDescription
     device: str
     overwrite: bool
     make_folders: bool
@@ -69,14 +71,14 @@ def decompress(
     """
     found, missing = find_files(files, is_vqz, recursive)
     failed: list[Outcome] = [failure(path, error) for path, error in missing]
-    readable: list[tuple[Found, bytes | None, VolumeHeader]] = []
+    readable: list[tuple[Found, bytes | None, VolumeDescription]] = []
     for each in found:
         try:
             data = read_stdin() if each.source == STREAM else None
-            readable.append((each, data, _header_of(each.source, data)))
+            readable.append((each, data, _volume_of(each.source, data)))
         except Exception as error:
             failed.append(failure(each.source, error))
-    named = [(each, volume_name(each.relative, header.suffix)) for each, _, header in readable]
+    named = [(each, volume_name(each.relative, volume.suffix)) for each, _, volume in readable]
     targets = options.targets_of(named, files, output, output_dir)
     to_stdout = output == STREAM or STREAM in targets
     if to_stdout and sys.stdout.isatty():
@@ -89,12 +91,12 @@ def decompress(
             source=each.source,
             target=target,
             data=data,
-            header=header,
+            volume=volume,
             device=device,
             overwrite=overwrite,
             make_folders=output_dir is not None,
         )
-        for (each, data, header), target in pairs
+        for (each, data, volume), target in pairs
     ]
     return run_jobs(
         plan_one if dry_run else decompress_one,
@@ -106,30 +108,37 @@ def decompress(
     )
 
 
-def _header_of(path: Path, data: bytes | None) -> VolumeHeader:
+def _volume_of(path: Path, data: bytes | None) -> VolumeDescription:
+    from ..formats.container import read_prefix
+    from ..header import parse_header
+
     if data is not None:
-        return volume_header(io.BytesIO(data))
-    with open(path, "rb") as stream:
-        return volume_header(stream)
+        prefix = read_prefix(data)
+    else:
+        with open(path, "rb") as stream:
+            prefix = read_prefix(stream)
+    return parse_header(prefix.header, prefix.file_size).volume
 
 
 def plan_one(job: DecompressJob) -> Record:
     """Check what can be checked without decoding."""
+    import numpy as np
+
     from ..formats.known import fits, format_of, volume_suffix
 
-    suffix = volume_suffix(job.target) if job.target != STREAM else job.header.suffix
-    if not fits(format_of(job.header.format), suffix):
+    suffix = volume_suffix(job.target) if job.target != STREAM else job.volume.suffix
+    if not fits(format_of(job.volume.format), suffix):
         raise Failed(
             Code.USAGE,
-            f"holds a volume to be written as {job.header.suffix}; "
+            f"holds a volume to be written as {job.volume.suffix}; "
             f"{job.target} would be another format",
         )
     check_target(job.target, job.overwrite, job.make_folders)
     return {
         "source": str(job.source),
         "output": str(job.target),
-        "shape": list(job.header.shape),
-        "dtype": job.header.dtype,
+        "shape": list(job.volume.shape),
+        "dtype": np.dtype(job.volume.dtype).name,
         "dry_run": True,
     }
 

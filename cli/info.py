@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from . import options
 from .batch import Record, failure, run_jobs
 from .console import file_size
-from .headers import volume_header
 from .names import find_files, is_vqz
 from .sizes import decibels, significant, size_figures
+
+if TYPE_CHECKING:
+    from ..formats.container import Prefix
+
+MOST_FIGURES_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,11 @@ def info(
 def info_one(job: InfoJob) -> Record:
     """Read the header of one file, and the figures stored behind it."""
     from ..formats.container import SectionKind, read_prefix, section_name
+    from ..header import parse_header
 
     with open(job.source, "rb") as stream:
-        volume = volume_header(stream)
-        stream.seek(0)
         prefix = read_prefix(stream)
+        volume = parse_header(prefix.header, prefix.file_size).volume
         figures = _figures(stream, prefix, SectionKind.FIGURES)
     return {
         "source": str(job.source),
@@ -65,28 +69,26 @@ def info_one(job: InfoJob) -> Record:
     }
 
 
-def _figures(stream: Any, prefix: Any, kind: int) -> dict[str, Any]:
+def _figures(stream: BinaryIO, prefix: Prefix, kind: int) -> dict[str, Any]:
     from ..errors import FormatError
-    from ..formats.container import crc32c, parse_canonical_json
+    from ..formats.container import crc32c
+    from ..header import parse_figures
 
     for entry in prefix.entries:
         if entry.kind != kind:
             stream.seek(entry.length, 1)
             continue
-        data = stream.read(min(entry.length, 1 << 20))
+        data = stream.read(min(entry.length, MOST_FIGURES_BYTES))
         if crc32c(data) != entry.crc32c:
             raise FormatError("checksum of section 'figures' does not match (file is damaged)")
-        figures = parse_canonical_json(data, "section 'figures'")
-        if not isinstance(figures, dict):
-            raise FormatError("section 'figures' is not a JSON object")
-        return figures
+        return parse_figures(data)
     return {}
 
 
 def describe(record: Record) -> list[str]:
     """Write what people want to know of a file."""
     header, figures = record["header"], record["figures"]
-    volume, model = header["volume"], header.get("model", {})
+    volume, model = header["volume"], header["model"]
     shape = "x".join(map(str, volume["shape"]))
     percent = significant(record["percent_of_float32"])
     lines = [
@@ -94,8 +96,8 @@ def describe(record: Record) -> list[str]:
         f"  volume      {shape} {record['dtype']}, {volume['format']} ({volume['suffix']})",
         f"  size        {file_size(record['bytes'])}, {percent} % of float32, "
         f"{significant(record['bits_per_voxel'])} bit/voxel",
-        f"  model       {model.get('id')} (sha256 {str(model.get('sha256'))[:16]}...)",
-        f"  written by  {header.get('software')}, format {record['version']}",
+        f"  model       {model['id']} (sha256 {model['sha256'][:16]}...)",
+        f"  written by  {header['software']}, format {record['version']}",
     ]
     if figures:
         lines.append(

@@ -39,6 +39,19 @@ def scaled_values(volume: Volume) -> NDArray[np.float32] | NDArray[np.float64]:
         return _scaled(volume.array, volume.slope, volume.inter or 0.0)
 
 
+def stored_zero(volume: Volume) -> float:
+    """The stored value that stands for an intensity of zero, or comes nearest to it."""
+    if not volume.slope or not volume.inter:
+        return 0.0
+    zero = -volume.inter / volume.slope
+    return float(round(zero)) if volume.array.dtype.kind in "iu" else zero
+
+
+def scaled_zero(volume: Volume) -> float:
+    """What `scaled_values` makes of :func:`stored_zero`."""
+    return stored_zero(volume) * (volume.slope or 1.0) + (volume.inter or 0.0)
+
+
 def _scaled(
     array: NDArray[Any], slope: float | None, inter: float
 ) -> NDArray[np.float32] | NDArray[np.float64]:

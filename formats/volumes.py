@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .header_section import header_section, volume_from_header_section
 from .images import image_from_volume, volume_from_image
-from .intensity import scaled_values, stored_from_scaled
+from .intensity import scaled_values, scaled_zero, stored_from_scaled, stored_zero
 from .known import VOLUME_FORMATS, volume_suffix
 from .layout import Volume
 from .reading import pair_paths, read_volume, read_volume_bytes
@@ -22,7 +22,9 @@ __all__ = [
     "read_volume_bytes",
     "refuse_labels",
     "scaled_values",
+    "scaled_zero",
     "stored_from_scaled",
+    "stored_zero",
     "volume_from_array",
     "volume_from_header_section",
     "volume_from_image",

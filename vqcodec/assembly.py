@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from . import __version__
 from .conform import Orientation
 from .entropy.frame import Coefficients, Streams
-from .formats.container import Container, Section, SectionKind, canonical_json, pack
+from .formats.container import Container, Section, SectionKind, canonical_json
 from .formats.volumes import Volume
 from .grids import codes_sha256, grids_of, stages_of
 from .header import (
@@ -18,11 +18,11 @@ from .header import (
     Header,
     ModelReference,
     VolumeDescription,
-    parse_header,
+    claimed_voxels,
 )
 from .limits import DEFAULT_LIMITS
 from .registry import LoadedModel
-from .vqz import LEVEL_KINDS, VQZ, empty_grids
+from .vqz import LEVEL_KINDS, empty_grids
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ def assemble(
     source: Volume,
     orientation: Orientation,
     model: LoadedModel,
-    frames: list[CodedFrame],
-    fixed: tuple[Section, ...],
+    frames: Sequence[CodedFrame],
+    fixed: Sequence[Section],
 ) -> Container:
     """Container of a whole volume.
 
     Parameters
     ----------
-    fixed : tuple of Section
+    fixed : sequence of Section
         Sections that do not depend on the step.
     """
     sections = list(fixed)
@@ -90,23 +90,21 @@ def assemble(
         volume=volume,
         frames=tuple(frame.description for frame in frames),
     )
-    return _padded(Container(header.to_json(), tuple(sections)), source.array.size)
+    return _padded(Container(header.to_json(), tuple(sections)), header)
 
 
-def with_figures(container: Container, figures: Mapping[str, Any]) -> VQZ:
+def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:
     """The finished file."""
     section = Section(SectionKind.FIGURES, 0, canonical_json(dict(figures)))
-    complete = replace(container, sections=(*container.sections, section))
-    ordered = replace(
-        complete, sections=tuple(sorted(complete.sections, key=lambda s: (s.frame, s.kind)))
-    )
-    return VQZ(ordered, parse_header(ordered.header, len(pack(ordered))))
+    sections = sorted((*container.sections, section), key=lambda each: (each.frame, each.kind))
+    return replace(container, sections=tuple(sections))
 
 
-def _padded(container: Container, voxels: int) -> Container:
+def _padded(container: Container, header: Header) -> Container:
     """Make a file large enough to be believed: see ``Limits.voxels_per_byte``."""
-    missing = (voxels - DEFAULT_LIMITS.voxels_free) // DEFAULT_LIMITS.voxels_per_byte
-    missing -= len(pack(container))
+    voxels = claimed_voxels(header.volume, header.frames)
+    needed = -(-(voxels - DEFAULT_LIMITS.voxels_free) // DEFAULT_LIMITS.voxels_per_byte)
+    missing = needed - sum(len(section.data) for section in container.sections)
     if missing <= 0:
         return container
     padding = Section(SectionKind.PADDING, 0, bytes(missing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,35 +15,38 @@ from numpy.typing import NDArray
 from .assembly import CodedFrame, assemble, coded_at, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
+from .entropy.frame import LARGEST_VALUE
 from .figures import check_fidelity, measure
-from .formats.container import Section, SectionKind, pack
+from .formats.container import Container, Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
     header_section,
     image_from_volume,
     read_volume,
     refuse_labels,
-    stored_from_scaled,
+    scaled_values,
+    scaled_zero,
+    stored_zero,
     volume_from_array,
     volume_from_header_section,
     volume_from_image,
 )
 from .frames import (
-    PreparedFrame,
     array_of,
-    decoded_values,
+    empty_frame,
     frames_of,
     prepare_frame,
-    stored_zero,
+    restored_frame,
     whole_background,
 )
 from .grids import Grid
-from .header import ras_shape
+from .header import STEP_INDEX_RANGE, FrameDescription, ras_shape
+from .layout import STEPS_PER_OCTAVE, step_of
 from .models.frame_codec import FrameEncoder
 from .models.quantise import RateDistortion
 from .models.wavelet_family import WaveletModel, reconstruct_frame, wavelet_model
 from .nonfinite import encode_nonfinite, restore_nonfinite
-from .rate_control import Attempt, budget_of, search_step
+from .rate_control import Attempt, Budget, budget_of, search_step
 from .registry import LoadedModel, load_model
 from .vqz import VQZ, frame_grids
 
@@ -103,38 +107,60 @@ def encode(
     budget = budget_of(quality, ratio, target_bytes, DEFAULT_RATIO, source.array.size)
     if not force:
         refuse_labels(source)
-    loaded = load_model(model)
+    loaded, on = load_model(model), resolve_device(device)
+    container = _coded(source, loaded, budget, on)
+    decoded = decode_volume(VQZ.from_container(container), device=on)
+    figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    if not force:
+        check_fidelity(figures)
+    return VQZ.from_container(with_figures(container, figures))
+
+
+def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.device) -> Container:
+    """The file within a budget, without its figures."""
     network = _network(loaded)
     orientation = orientation_of(source.affine)
     zero = stored_zero(source)
-    prepared = [prepare_frame(frame, zero) for frame in frames_of(source.array, orientation)]
-    on = resolve_device(device)
-    encoders = [
-        None
-        if frame.description.is_constant
-        else FrameEncoder(network, frame.x_DHW, frame.foreground, on, RateDistortion())
-        for frame in prepared
-    ]
-    fixed = _fixed_sections(source, prepared, network)
+    fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
+    started: list[tuple[FrameDescription, FrameEncoder | None]] = []
+    for index, stored in enumerate(frames_of(source.array, orientation)):
+        frame = prepare_frame(stored, zero)
+        encoder = None
+        if not frame.description.is_constant:
+            trade = RateDistortion()
+            encoder = FrameEncoder(network, frame.x_DHW, frame.foreground, device, trade)
+        if frame.description.nonfinite:
+            data = encode_nonfinite(stored, frame.background, network.entropy.mask)
+            fixed.append(Section(SectionKind.NONFINITE, index, data))
+        started.append((frame.description, encoder))
+    encoders = [encoder for _, encoder in started if encoder is not None]
 
     def attempt(step_index: int) -> Attempt:
         frames = [
-            CodedFrame(frame.description)
+            CodedFrame(description)
             if encoder is None
-            else coded_at(frame.description, step_index, *encoder.encode(step_index))
-            for frame, encoder in zip(prepared, encoders, strict=True)
+            else _frame_at(description, encoder, step_index)
+            for description, encoder in started
         ]
         container = assemble(source, orientation, loaded, frames, fixed)
         return Attempt(container, len(pack(container)))
 
     def significant(step: float) -> int:
-        return sum(encoder.significant(step) for encoder in encoders if encoder)
+        return sum(encoder.significant(step) for encoder in encoders)
 
-    container = search_step(attempt, significant, budget).container
-    figures = measure(source, decode_volume(VQZ.from_bytes(pack(container)), device=on))
-    if not force:
-        check_fidelity(figures)
-    return with_figures(container, figures)
+    overhead = sum(len(section.data) for section in fixed)
+    overhead += sum(len(encoder.mask_stream) for encoder in encoders)
+    return search_step(attempt, significant, budget, overhead).container
+
+
+def _frame_at(description: FrameDescription, encoder: FrameEncoder, step_index: int) -> CodedFrame:
+    """A frame coded at a step, or at the finest one at which all coefficients have codes."""
+    encoder.transform(step_of(step_index))
+    peak = max(float(np.abs(part).max()) for part in (*encoder.details, encoder.low_pass))
+    most = LARGEST_VALUE / 2
+    finest = math.floor(STEPS_PER_OCTAVE * math.log2(most / max(peak, 1 / most)))
+    index = max(min(step_index, finest), STEP_INDEX_RANGE[0])
+    return coded_at(description, index, *encoder.encode(index))
 
 
 def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "auto") -> Any:
@@ -164,28 +190,27 @@ def decode_volume(vqz: VQZ, *, device: str | torch.device = "auto") -> Volume:
     parsed = vqz.parsed
     network = _network(vqz.load_model())
     on = resolve_device(device)
-    dtype = np.dtype(parsed.volume.dtype)
+    dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
     grids: list[dict[str, Grid]] = []
 
     def frames() -> Iterator[NDArray[Any]]:
         for index, frame in enumerate(parsed.frames):
             decoded = vqz.decode_frame(index, network.entropy)
             grids.append(frame_grids(decoded, frame))
-            shape = ras_shape(parsed.volume)
             if decoded is None:
-                values = np.full(shape, frame.offset, np.float64)
-                background = None
+                stored, background = empty_frame(frame, shape, dtype), None
             else:
+                foreground = decoded.foreground
                 x = reconstruct_frame(
-                    network, decoded.coefficients, frame.step_index, decoded.foreground, on
+                    network, decoded.coefficients, frame.step_index, foreground, on
                 )
-                values = decoded_values(x.cpu().numpy(), decoded.foreground, frame, shape, dtype)
-                background = whole_background(decoded.foreground, frame, shape)
+                stored = restored_frame(x.cpu().numpy(), foreground, frame, shape, dtype)
+                background = whole_background(foreground, frame, shape)
             if frame.nonfinite:
                 section = vqz.container.section(SectionKind.NONFINITE, index)
                 mask_model = network.entropy.mask
-                restore_nonfinite(values, section, background, mask_model, frame.nonfinite)
-            yield stored_from_scaled(values, dtype, None, None)
+                restore_nonfinite(stored, section, background, mask_model, frame.nonfinite)
+            yield stored
 
     turn = Orientation(parsed.volume.axes, parsed.volume.flips)
     array = array_of(frames(), parsed.volume.shape, dtype, turn)
@@ -213,14 +238,3 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
 @lru_cache(maxsize=4)
 def _network(loaded: LoadedModel) -> WaveletModel:
     return wavelet_model(loaded.tensors)
-
-
-def _fixed_sections(
-    source: Volume, prepared: list[PreparedFrame], network: WaveletModel
-) -> tuple[Section, ...]:
-    sections = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
-    for index, frame in enumerate(prepared):
-        if frame.nonfinite is not None:
-            data = encode_nonfinite(frame.nonfinite, frame.background, network.entropy.mask)
-            sections.append(Section(SectionKind.NONFINITE, index, data))
-    return tuple(sections)

@@ -1,7 +1,7 @@
 """From a scan's own array to the RAS frame the networks see, and back.
 
-Only axis swaps and flips, a crop to the foreground and an affine intensity map: all exactly
-invertible, all described by a few numbers in the header.
+Only axis swaps, flips and a crop: all exactly invertible, all described by a few numbers in the
+header.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-RANGE_PERCENTILES = (0.1, 99.9)
-BACKGROUND_SHARE = 0.02
-MAX_FACES_PER_VOXEL = 0.6
-SOLID_SIDE = 5
-SOLID_SHARE = 0.15
+from .background import robust_range, solid_background
+
+__all__ = [
+    "IDENTITY_ORIENTATION",
+    "Orientation",
+    "bounding_box",
+    "crop",
+    "from_ras",
+    "orientation_of",
+    "robust_range",
+    "solid_background",
+    "to_ras",
+]
+
+
+Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -74,107 +84,19 @@ def from_ras(frame: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     return np.transpose(frame[steps], np.argsort(orientation.axes))
 
 
-def background_value(values: NDArray[Any], zero: float) -> float:
-    """The value that would be background: ``zero``, or the minimum where that is common.
-
-    Parameters
-    ----------
-    values : ndarray
-        Stored voxels of a frame.
-    zero : float
-        Stored value that stands for an intensity of zero.
-    """
-    if np.count_nonzero(values == zero) >= BACKGROUND_SHARE * values.size:
-        return zero
-    least = values.min()
-    if np.count_nonzero(values == least) >= BACKGROUND_SHARE * values.size:
-        return float(least)
-    return zero
-
-
-def solid_background(values: NDArray[Any], value: float = 0.0) -> NDArray[np.bool_] | None:
-    """The background of a 3D frame that is exactly one value, if it has one.
-
-    Where such voxels form solid regions (a skull-stripped scan) every one of them counts.
-    Where they are scattered too, as in the noisy air of a whole head, only those in solid
-    regions do: coding the outline of noise would cost more than the scan.
-
-    Parameters
-    ----------
-    values : ndarray
-        ``(D, H, W)``.
-    value : float
-        The background value.
-
-    Returns
-    -------
-    ndarray of bool or None
-        True in the background; None where there is none worth coding.
-    """
-    flat: NDArray[np.bool_] = values == value
-    count = np.count_nonzero(flat)
-    if count < BACKGROUND_SHARE * flat.size:
-        return None
-    if _boundary_faces(flat) <= MAX_FACES_PER_VOXEL * min(count, flat.size - count):
-        return flat
-    eroded = ndimage.minimum_filter(flat.view(np.uint8), SOLID_SIDE)
-    solid: NDArray[np.bool_] = ndimage.maximum_filter(eroded, SOLID_SIDE).astype(bool)
-    return solid if np.count_nonzero(solid) >= SOLID_SHARE * solid.size else None
-
-
-def _boundary_faces(mask: NDArray[np.bool_]) -> int:
-    return sum(int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in range(mask.ndim))
-
-
-def robust_range(values: NDArray[Any], zero: float = 0.0) -> tuple[float, float]:
-    """Offset and scale of the robust min-max map ``value = offset + scale * x``.
-
-    The range runs from ``zero`` (or, where there are values below it or none near it, the
-    0.1th percentile) to the 99.9th percentile of the voxels that are not ``zero``, or of all
-    where fewer than 2 % are (section 3 of the paper: "robust min-max scaled"). Nothing is
-    clipped.
-
-    Parameters
-    ----------
-    values : ndarray
-        Finite values, any shape.
-    zero : float
-        The background value.
-
-    Returns
-    -------
-    offset, scale : float
-        ``scale`` is positive; 1 for a constant volume.
-    """
-    other = values != zero
-    is_masked = np.count_nonzero(other) <= (1 - BACKGROUND_SHARE) * values.size
-    kept = values[other] if is_masked else values.reshape(-1)
-    if kept.size == 0:
-        return zero, 1.0
-    low, high = (float(p) for p in np.percentile(kept, RANGE_PERCENTILES))
-    if high <= low:
-        low, high = float(kept.min()), float(kept.max())
-    if float(kept.min()) >= zero and (is_masked or low - zero <= high - low):
-        low = zero
-    scale = high - low
-    if not np.isfinite(scale) or scale <= 0.0:
-        return low, 1.0
-    return low, scale
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Origin and extent of the smallest box that holds every true voxel.
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[Triple, Triple]:
+    """Origin and extent of the smallest box that holds every true voxel of ``(D, H, W)``.
 
     An empty mask gives one voxel at the origin.
     """
-    origin, extent = [], []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
+    firsts, sides = [], []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
         hits = np.flatnonzero(mask.any(axis=others))
         first, last = (int(hits[0]), int(hits[-1])) if hits.size else (0, 0)
-        origin.append(first)
-        extent.append(last - first + 1)
-    return tuple(origin), tuple(extent)
+        firsts.append(first)
+        sides.append(last - first + 1)
+    return (firsts[0], firsts[1], firsts[2]), (sides[0], sides[1], sides[2])
 
 
 def crop(array: NDArray[Any], origin: Sequence[int], extent: Sequence[int]) -> NDArray[Any]:

@@ -1,55 +1,73 @@
-"""Figures of fidelity, measured when a file is written and stored in it."""
+"""Figures of fidelity: stored in a file when it is written, printed by ``vqz compare``."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .conform import robust_range
+from .background import background_value, robust_range
 from .errors import VolumeError
-from .formats.volumes import Volume, scaled_values
 from .metrics import foreground, max_error, ms_ssim_3d, psnr
 
 LEAST_FOREGROUND_PSNR = 10.0
 DIGITS = 6
 
 
-def measure(reference: Volume, decoded: Volume) -> dict[str, float | int | None]:
-    """Compare a decoded volume with its source, in scaled intensities.
+def measure(
+    reference: NDArray[Any], other: NDArray[Any], zero: float = 0.0
+) -> dict[str, float | int | None]:
+    """Compare a volume with its source.
+
+    Voxels that are not finite in one of them are left out; MS-SSIM takes them as equal.
+
+    Parameters
+    ----------
+    reference, other : ndarray
+        Intensities, one shape of any number of axes; those after the third are frames.
+    zero : float
+        The value that stands for an intensity of zero.
 
     Returns
     -------
     dict
-        ``psnr_foreground`` and ``psnr`` in dB over the robust range, ``ms_ssim`` (mean over
-        frames), ``max_error`` in intensity units, ``range`` and ``foreground_voxels``; None
-        where a figure is not finite (a perfect copy has no PSNR).
+        ``psnr_foreground`` and ``psnr`` in dB relative to ``range``, the robust range of the
+        reference in intensity units; ``ms_ssim`` (mean over frames); ``max_error`` in intensity
+        units; ``foreground_voxels`` and ``nonfinite_voxels``. None stands for a figure that is
+        not finite: two equal volumes have no PSNR.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ.
     """
-    ours, theirs = scaled_values(reference), scaled_values(decoded)
-    finite = np.isfinite(ours)
-    if not finite.all():
-        ours, theirs = np.where(finite, ours, 0), np.where(finite, theirs, 0)
-    _, scale = robust_range(ours)
-    mask = foreground(ours) & finite
-    shape = (*ours.shape, 1, 1)[:3]
-    frames = math.prod(ours.shape[3:])
-    pairs = zip(
-        np.moveaxis(ours.reshape(*shape, frames), -1, 0),
-        np.moveaxis(theirs.reshape(*shape, frames), -1, 0),
-        strict=True,
-    )
-    similarity = sum(ms_ssim_3d(one, two, scale) for one, two in pairs) / frames
+    if reference.shape != other.shape:
+        raise ValueError(f"has shape {other.shape}, the reference {reference.shape}")
+    shape = (*(*reference.shape, 1, 1)[:3], -1)
+    ours, theirs = reference.reshape(shape), other.reshape(shape)
+    frames = range(ours.shape[-1])
+    inside = np.stack([foreground(ours[..., frame], zero) for frame in frames], axis=-1)
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    nonfinite = finite.size - int(np.count_nonzero(finite))
+    if nonfinite:
+        ours, theirs = np.where(finite, ours, zero), np.where(finite, theirs, zero)
+        inside &= finite
+    _, scale = robust_range(ours, background_value(ours, zero))
+    similarity = sum(ms_ssim_3d(ours[..., f], theirs[..., f], scale) for f in frames) / len(frames)
     figures = {
-        "psnr_foreground": psnr(ours, theirs, scale, mask) if mask.any() else math.inf,
-        "psnr": psnr(ours, theirs, scale, finite),
+        "psnr_foreground": psnr(ours, theirs, scale, inside),
+        "psnr": psnr(ours, theirs, scale, finite if nonfinite else None),
         "ms_ssim": similarity,
         "max_error": max_error(ours, theirs),
         "range": scale,
     }
     return {
         **{name: _short(value) for name, value in figures.items()},
-        "foreground_voxels": int(np.count_nonzero(mask)),
+        "foreground_voxels": int(np.count_nonzero(inside)),
+        "nonfinite_voxels": nonfinite,
     }
 
 
@@ -57,7 +75,7 @@ def _short(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
-def check_fidelity(figures: dict[str, Any]) -> None:
+def check_fidelity(figures: Mapping[str, Any]) -> None:
     """Refuse what comes back as something else.
 
     Raises

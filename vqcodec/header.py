@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from .errors import FormatError, LimitExceededError, UnsupportedError
+from .formats.container import parse_canonical_json
+from .formats.known import fits, format_of
+from .layout import padded_to_four
 from .limits import DEFAULT_LIMITS, Limits
 
 FAMILIES = {"wavelet": "context-range-1"}
 STEP_INDEX_RANGE = (-256, 1024)
 MOST_STAGES = 3
+VOXEL_TYPES = frozenset(
+    ["|b1", "|i1", "|u1"]
+    + [f"{order}{kind}{size}" for order in "<>" for kind in "iu" for size in (2, 4, 8)]
+    + [f"{order}f{size}" for order in "<>" for size in (2, 4, 8)]
+)
 
 
 @dataclass(frozen=True)
@@ -138,20 +146,17 @@ def parse_header(
     if entropy != FAMILIES[family]:
         raise UnsupportedError(f"entropy coder {entropy!r} is not known to this version")
     model = _object(tree, "model")
-    volume = _volume(_object(tree, "volume"))
-    voxels = math.prod(volume.shape)
-    allowed = limits.voxels_free + limits.voxels_per_byte * file_size
-    if voxels > min(limits.voxels, allowed):
-        raise LimitExceededError(
-            f"claims {voxels} voxels, more than a file of {file_size} bytes may hold"
-        )
+    volume = parse_volume(_object(tree, "volume"))
+    allowed = min(limits.voxels, limits.voxels_free + limits.voxels_per_byte * file_size)
+    _check_claim(claimed_voxels(volume), allowed, file_size)
     frames = tree.get("frames")
     count = math.prod(volume.shape[3:])
     if not isinstance(frames, list) or len(frames) != count:
         raise FormatError(f"header does not describe {count} frames")
     if count > limits.frames:
         raise LimitExceededError(f"claims {count} frames, more than {limits.frames}")
-    box = ras_shape(volume)
+    described = tuple(_frame(frame, volume) for frame in frames)
+    _check_claim(claimed_voxels(volume, described), allowed, file_size)
     return Header(
         codes_sha256=_digest(tree, "codes_sha256"),
         family=family,
@@ -159,11 +164,57 @@ def parse_header(
         model=ModelReference(_text(model, "id"), _digest(model, "sha256")),
         software=_text(tree, "software"),
         volume=volume,
-        frames=tuple(_frame(frame, box) for frame in frames),
+        frames=described,
     )
 
 
-def _volume(tree: Mapping[str, Any]) -> VolumeDescription:
+def claimed_voxels(volume: VolumeDescription, frames: Iterable[FrameDescription] = ()) -> int:
+    """Voxels a header asks memory for: of the array, or of what is decoded if that is more.
+
+    Decoded are, with sides rounded up to multiples of four, the boxes of the frames, and the
+    whole of every frame with non-finite voxels.
+    """
+    whole = math.prod(padded_to_four(ras_shape(volume)))
+    decoded = (
+        (0 if frame.is_constant else math.prod(padded_to_four(frame.extent)))
+        + (whole if frame.nonfinite else 0)
+        for frame in frames
+    )
+    return max(math.prod(volume.shape), sum(decoded))
+
+
+def _check_claim(voxels: int, allowed: int, file_size: int) -> None:
+    if voxels > allowed:
+        raise LimitExceededError(
+            f"claims {voxels} voxels, more than a file of {file_size} bytes may hold"
+        )
+
+
+def parse_figures(data: bytes) -> dict[str, Any]:
+    """Check the figures stored in a file: names and numbers.
+
+    Raises
+    ------
+    FormatError
+    """
+    figures = parse_canonical_json(data, "section 'figures'")
+    if not isinstance(figures, dict) or any(
+        type(value) not in (int, float, type(None)) for value in figures.values()
+    ):
+        raise FormatError("section 'figures' is not a JSON object of numbers")
+    return figures
+
+
+def parse_volume(tree: Mapping[str, Any]) -> VolumeDescription:
+    """Check what a header says of the source array.
+
+    Raises
+    ------
+    FormatError
+        A value is missing or wrong.
+    UnsupportedError
+        The volume format is not known here.
+    """
     shape = tree.get("shape")
     if not isinstance(shape, list) or not 1 <= len(shape) <= 7:
         raise FormatError("header: volume shape is not a list of 1 to 7 lengths")
@@ -175,23 +226,24 @@ def _volume(tree: Mapping[str, Any]) -> VolumeDescription:
     if not _is_list(flips, bool, 3):
         raise FormatError("header: volume flips are not three booleans")
     dtype = _text(tree, "dtype")
-    try:
-        known = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError) as error:
-        raise FormatError(f"header: {dtype!r} is not a type of voxels") from error
-    if known.kind not in "biuf" or known.str != dtype:
+    if dtype not in VOXEL_TYPES:
         raise FormatError(f"header: {dtype!r} is not a type of voxels")
+    suffix = _text(tree, "suffix")
+    volume_format = format_of(_text(tree, "format"))
+    if not fits(volume_format, suffix):
+        raise FormatError(f"header: {suffix!r} is no suffix of format {volume_format.id}")
     return VolumeDescription(
         sides,
         dtype,
         (axes[0], axes[1], axes[2]),
         (flips[0], flips[1], flips[2]),
-        _text(tree, "format"),
-        _text(tree, "suffix"),
+        volume_format.id,
+        suffix,
     )
 
 
-def _frame(tree: Any, box: tuple[int, int, int]) -> FrameDescription:
+def _frame(tree: Any, volume: VolumeDescription) -> FrameDescription:
+    box = ras_shape(volume)
     if not isinstance(tree, dict):
         raise FormatError("header: a frame is not an object")
     origin, extent, stages = (
@@ -219,6 +271,8 @@ def _frame(tree: Any, box: tuple[int, int, int]) -> FrameDescription:
         stages=stages,
         nonfinite=_integer(tree, "nonfinite", 0, math.prod(box)),
     )
+    if frame.nonfinite and np.dtype(volume.dtype).kind != "f":
+        raise FormatError(f"header: voxels of type {volume.dtype} cannot be infinite")
     if frame.scale <= 0 or frame.minimum > frame.maximum:
         raise FormatError("header: a frame's intensity range is empty")
     return frame

@@ -1,4 +1,4 @@
-"""How wavelet coefficients, splits and uint8 grid levels lie to each other.
+"""How wavelet coefficients, splits, uint8 grid levels and quantiser steps lie to each other.
 
 A *split* is one wavelet decomposition (0 is the finest, 5 the coarsest). A *grid level* is
 two splits: fine (÷4) holds splits 0 and 1, middle (÷16) 2 and 3, coarse (÷64) 4 and 5 and
@@ -13,6 +13,7 @@ from itertools import product
 GRID_LEVELS = 3
 SPLITS = 2 * GRID_LEVELS
 LEVEL_NAMES = ("fine", "middle", "coarse")
+STEPS_PER_OCTAVE = 64
 
 #: Detail bands of a split as (axis 0, axis 1, axis 2), 1 where high-pass; also the coding order.
 BANDS: tuple[tuple[int, int, int], ...] = (
@@ -41,6 +42,11 @@ PHASES: tuple[tuple[int, int, int], ...] = (
 CORNERS: tuple[tuple[int, int, int], ...] = tuple(
     (z, y, x) for z, y, x in product((0, 1), repeat=3)
 )
+
+
+def step_of(step_index: int) -> float:
+    """Quantiser step in units of the robust intensity range."""
+    return float(2.0 ** (-step_index / STEPS_PER_OCTAVE))
 
 
 def padded_to_four(shape: Sequence[int]) -> tuple[int, ...]:

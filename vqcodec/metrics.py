@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .background import foreground, robust_range
 from .ms_ssim import ms_ssim_3d
 
 __all__ = [
@@ -25,49 +26,10 @@ __all__ = [
     "robust_range",
 ]
 
-ZERO_BACKGROUND_SHARE = 0.02
-FOREGROUND_THRESHOLD = 0.08
-ROBUST_PERCENTILES = (0.1, 99.9)
-
 BLOCK_ELEMENTS = 1 << 20
 
 Volume = NDArray[Any]
 Mask = NDArray[np.bool_]
-
-
-def foreground(values: Volume) -> Mask:
-    """Voxels that hold anatomy rather than background.
-
-    Parameters
-    ----------
-    values : ndarray
-        Real volume of any shape. NaN and infinities are never foreground.
-
-    Returns
-    -------
-    ndarray of bool, same shape
-        ``values != 0`` where at least 2 % of the voxels are exactly zero (skull-stripped
-        or otherwise masked); else the voxels above ``low + 0.08 * (high - low)``, with
-        ``low`` and ``high`` from `robust_range`.
-    """
-    finite = np.isfinite(values)
-    if values.size == 0:
-        return finite
-    nonzero: Mask = values != 0
-    if values.size - np.count_nonzero(nonzero) >= ZERO_BACKGROUND_SHARE * values.size:
-        return nonzero & finite
-    low, high = robust_range(values)
-    above: Mask = values > low + FOREGROUND_THRESHOLD * (high - low)
-    return above & finite
-
-
-def robust_range(values: Volume) -> tuple[float, float]:
-    """The 0.1th and 99.9th percentile of the finite values; ``(0, 0)`` where there is none."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(finite, ROBUST_PERCENTILES)
-    return float(low), float(high)
 
 
 def psnr(reference: Volume, decoded: Volume, data_range: float, mask: Mask | None = None) -> float:
@@ -93,12 +55,12 @@ def psnr(reference: Volume, decoded: Volume, data_range: float, mask: Mask | Non
         When shapes differ or ``data_range`` is not positive.
     """
     _check_data_range(data_range)
-    squares, count = _sum_of_squared_errors(reference, decoded, mask)
+    squares, count = _sum_of_squared_errors(reference, decoded, mask, data_range)
     if count == 0:
         return math.nan
     if squares == 0:
         return math.inf
-    return 20.0 * math.log10(data_range) - 10.0 * math.log10(squares / count)
+    return -10.0 * math.log10(squares / count)
 
 
 def max_error(reference: Volume, decoded: Volume) -> float:
@@ -118,7 +80,7 @@ def log_mmd(reference: Volume, decoded: Volume) -> float:
     of the *sum* of squared errors, so it grows with the voxel count; subtract ``log(size)``
     for a per-voxel figure. ``-inf`` where the volumes agree exactly.
     """
-    squares, _ = _sum_of_squared_errors(reference, decoded, None)
+    squares, _ = _sum_of_squared_errors(reference, decoded)
     return math.log(squares) if squares > 0 else -math.inf
 
 
@@ -133,7 +95,7 @@ def dice(first: Volume, second: Volume, label: int) -> float:
 
 
 def _sum_of_squared_errors(
-    reference: Volume, decoded: Volume, mask: Mask | None
+    reference: Volume, decoded: Volume, mask: Mask | None = None, unit: float = 1.0
 ) -> tuple[float, int]:
     if mask is not None and mask.shape != reference.shape:
         raise ValueError(f"mask has shape {mask.shape}, the volume {reference.shape}")
@@ -141,6 +103,8 @@ def _sum_of_squared_errors(
     for block, ours, theirs in _paired_blocks(reference, decoded):
         difference = _difference(ours, theirs)
         flat = difference.ravel() if mask is None else difference[mask[block]]
+        if unit != 1.0:
+            flat /= unit
         squares += float(np.dot(flat, flat))
         count += flat.size
     return squares, count

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from .errors import LimitExceededError
 from .formats.container import Container
 from .header import STEP_INDEX_RANGE
+from .layout import STEPS_PER_OCTAVE, step_of
 
-STEPS_PER_OCTAVE = 64
+QUALITY_RANGE = (-5.0, 20.0)
 FIRST_QUALITY_OCTAVE = 1.5
 OCTAVES_PER_QUALITY = 0.7
 FALLBACK_QUALITY = 5.0
 LEAST_DEFAULT_BYTES = 4096
-FIGURES_RESERVE = 240
-BITS_PER_SIGNIFICANT = 6.0
-TOLERANCE = 0.008
-MOST_ATTEMPTS = 8
+FIGURES_RESERVE = 256
+BITS_PER_SIGNIFICANT = 4.6
+MOST_SIGNIFICANT = 0.7
+TOLERANCE = 0.01
+MOST_ATTEMPTS = 10
+ATTEMPTS_BY_COUNT = 6
+LONGEST_STRIDE = 3 * STEPS_PER_OCTAVE
+STRIDE_FROM_NOTHING = STEPS_PER_OCTAVE // 4
+SLOPES = (0.002, 0.1)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def budget_of(
         return Budget(nbytes=int(target_bytes))
     if ratio is not None:
         if not 0 < ratio <= 100:
-            raise ValueError(f"ratio {ratio} is not a percentage above 0")
+            raise ValueError(f"ratio {ratio} is not a percentage above 0, of at most 100")
         return Budget(nbytes=int(4 * voxels * ratio / 100))
     least = int(4 * voxels * default_ratio / 100)
     return Budget(nbytes=max(least, LEAST_DEFAULT_BYTES), is_default=True)
@@ -80,17 +86,23 @@ def step_index_of_quality(quality: float) -> int:
     ValueError
         If the quality is out of range.
     """
+    worst, best = QUALITY_RANGE
+    if not worst <= quality <= best:
+        raise ValueError(
+            f"quality {quality} is not a number from {worst:g} to {best:g} (1 to 9 are usual)"
+        )
     low, high = STEP_INDEX_RANGE
-    if not math.isfinite(quality) or not -5 <= quality <= 20:
-        raise ValueError(f"quality {quality} is not a number from 1 to 9 or a little beyond")
     octaves = FIRST_QUALITY_OCTAVE + OCTAVES_PER_QUALITY * (quality - 1)
     return min(max(round(STEPS_PER_OCTAVE * octaves), low), high)
 
 
 def search_step(
-    attempt: Callable[[int], Attempt], significant: Callable[[float], int], budget: Budget
+    attempt: Callable[[int], Attempt],
+    significant: Callable[[float], int],
+    budget: Budget,
+    overhead: int = 0,
 ) -> Attempt:
-    """The finest step whose file fits a budget, within 1.5 % of it.
+    """The finest step whose file fits a budget, within about a percent of it.
 
     Parameters
     ----------
@@ -98,35 +110,32 @@ def search_step(
         Codes the volume at a step index.
     significant : callable
         Number of coefficients above 0.6 of a step: the rate is nearly proportional to it.
+    overhead : int
+        Bytes of the file that do not depend on the step, as far as they are known.
 
     Raises
     ------
     LimitExceededError
         If no file is that small.
     """
-    if budget.quality is not None or budget.nbytes is None:
-        return attempt(step_index_of_quality(budget.quality or FALLBACK_QUALITY))
+    if budget.nbytes is None:
+        quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
+        return attempt(step_index_of_quality(quality))
     limit = budget.nbytes - FIGURES_RESERVE
-    low, high = STEP_INDEX_RANGE
-    low, high = low - 1, high + 1
-    best: Attempt | None = None
-    smallest = math.inf
-    index = _index_for(significant, 8 * max(limit, 1) / BITS_PER_SIGNIFICANT)
-    for _ in range(MOST_ATTEMPTS):
+    search = _Search(limit, significant, overhead)
+    best = None
+    index = search.first()
+    for number in range(MOST_ATTEMPTS):
         tried = attempt(index)
-        size = tried.nbytes
-        smallest = min(smallest, size)
-        if size <= limit:
-            best, low = tried, index
-            if size >= (1 - TOLERANCE) * limit:
+        search.record(index, tried.nbytes)
+        if tried.nbytes <= limit:
+            best = tried
+            if tried.nbytes >= (1 - TOLERANCE) * limit:
                 break
-        else:
-            high = index
-        count = significant(_step(index))
-        wanted = count * (limit * (1 - TOLERANCE / 3)) / size
-        index = min(max(_index_for(significant, wanted, near=index), low + 1), high - 1)
-        if index <= low or high - low <= 1:
+        wanted = search.next(by_halves=number >= ATTEMPTS_BY_COUNT)
+        if wanted is None:
             break
+        index = wanted
     if best is not None:
         return best
     if budget.is_default:
@@ -134,28 +143,77 @@ def search_step(
     coarsest = attempt(STEP_INDEX_RANGE[0])
     if coarsest.nbytes <= limit:
         return coarsest
-    smallest = int(min(smallest, coarsest.nbytes)) + FIGURES_RESERVE
+    smallest = min(coarsest.nbytes, *search.sizes.values()) + FIGURES_RESERVE
     raise LimitExceededError(
         f"cannot be compressed to {budget.nbytes} bytes: the smallest file is {smallest} bytes"
     )
 
 
-def _step(index: int) -> float:
-    return float(2.0 ** (-index / STEPS_PER_OCTAVE))
+class _Search:
+    """Sizes of the files tried, and where to look next.
 
-
-def _index_for(significant: Callable[[float], int], wanted: float, near: int | None = None) -> int:
-    """Largest step index with at most ``wanted`` significant coefficients.
-
-    Where the count says nothing (nothing is significant on either side), a quarter octave.
+    The second step is chosen as if the size went with the number of significant coefficients,
+    the others as if its logarithm were a linear function of the step index.
     """
-    low, high = STEP_INDEX_RANGE
-    if near is not None and significant(_step(near)) == 0:
-        return near + STEPS_PER_OCTAVE // 4
-    while high - low > 1:
-        middle = (low + high) // 2
-        if significant(_step(middle)) <= wanted:
-            low = middle
+
+    def __init__(self, limit: int, significant: Callable[[float], int], overhead: int) -> None:
+        self.limit = limit
+        self.sizes: dict[int, int] = {}
+        self._significant = significant
+        self._overhead = overhead
+        self._low, self._high = STEP_INDEX_RANGE[0] - 1, STEP_INDEX_RANGE[1] + 1
+
+    def first(self) -> int:
+        """Step index to try first."""
+        room = max(self.limit - self._overhead, 1)
+        index = self._index_for(8 * room / BITS_PER_SIGNIFICANT)
+        most = MOST_SIGNIFICANT * self._count(STEP_INDEX_RANGE[1])
+        return index if self._count(index) <= most else self._index_for(most)
+
+    def record(self, index: int, size: int) -> None:
+        """Take note of a file's size."""
+        self.sizes[index] = size
+        if size <= self.limit:
+            self._low = max(self._low, index)
         else:
-            high = middle
-    return low
+            self._high = min(self._high, index)
+
+    def next(self, by_halves: bool) -> int | None:
+        """Step index to try; None where the best is known."""
+        if self._high - self._low <= 1:
+            return None
+        last = next(reversed(self.sizes))
+        is_bracketed = self._low in self.sizes and self._high in self.sizes
+        if by_halves and is_bracketed:
+            return (self._low + self._high) // 2
+        growth = self.limit * (1 - TOLERANCE / 4) / self.sizes[last]
+        if len(self.sizes) == 1:
+            count = self._count(last)
+            index = self._index_for(count * growth) if count else last + STRIDE_FROM_NOTHING
+        else:
+            *_, before, _ = self.sizes
+            ends = (self._low, self._high) if is_bracketed else (before, last)
+            index = last + math.floor(math.log(growth) / self._slope(*ends))
+            if index <= self._low in self.sizes:
+                return None
+        index = min(max(index, last - LONGEST_STRIDE), last + LONGEST_STRIDE)
+        return min(max(index, self._low + 1), self._high - 1)
+
+    def _slope(self, one: int, two: int) -> float:
+        """Growth of log size with every step index."""
+        slope = math.log(self.sizes[two] / self.sizes[one]) / (two - one)
+        return min(max(slope, SLOPES[0]), SLOPES[1])
+
+    def _count(self, index: int) -> int:
+        return self._significant(step_of(index))
+
+    def _index_for(self, wanted: float) -> int:
+        """Largest step index with at most ``wanted`` significant coefficients."""
+        low, high = STEP_INDEX_RANGE
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._count(middle) <= wanted:
+                low = middle
+            else:
+                high = middle
+        return low

@@ -21,12 +21,12 @@ from .formats.container import (
     Container,
     SectionKind,
     pack,
-    parse_canonical_json,
+    section_name,
     unpack,
     write_atomically,
 )
 from .grids import Grid, codes_sha256, grids_of
-from .header import FrameDescription, Header, parse_header
+from .header import FrameDescription, Header, parse_figures, parse_header
 from .layout import LEVEL_NAMES
 from .registry import LoadedModel, load_weights
 
@@ -63,13 +63,15 @@ class VQZ:
     parsed: Header
 
     @classmethod
-    def from_container(cls, container: Container, file_size: int) -> VQZ:
-        """Check a container's header.
+    def from_container(cls, container: Container, file_size: int | None = None) -> VQZ:
+        """Check a container's header; ``file_size`` in bytes, where it is known.
 
         Raises
         ------
         FormatError, UnsupportedError, LimitExceededError
         """
+        if file_size is None:
+            file_size = len(pack(container))
         vqz = cls(container, parse_header(container.header, file_size))
         vqz._check_sections()
         return vqz
@@ -120,10 +122,7 @@ class VQZ:
         """What was measured when the file was written; empty if nothing was."""
         if not self.container.has(SectionKind.FIGURES):
             return {}
-        figures = parse_canonical_json(self.container.section(SectionKind.FIGURES), "figures")
-        if not isinstance(figures, dict):
-            raise FormatError("section 'figures' is not a JSON object")
-        return figures
+        return parse_figures(self.container.section(SectionKind.FIGURES))
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -163,9 +162,8 @@ class VQZ:
             "bytes": self.nbytes,
             "bits_per_voxel": self.bits_per_voxel,
             "sections": {
-                f"{SectionKind(each.kind).name.lower()}/{each.frame}": len(each.data)
+                f"{section_name(each.kind)}/{each.frame}": len(each.data)
                 for each in self.container.sections
-                if each.kind in set(SectionKind)
             },
         }
 

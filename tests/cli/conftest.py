@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ from vqcodec.formats.volumes import (
     write_volume,
 )
 from vqcodec.formats.volumes import volume_from_array as from_array
+from vqcodec.header import FAMILIES, FrameDescription, Header, ModelReference, VolumeDescription
+
+NOTHING = (0, 0, 0)
+CONSTANT = FrameDescription(0, 1, 0, 0, None, NOTHING, NOTHING, 0, NOTHING, 0)
 
 
 @dataclass
@@ -59,21 +64,29 @@ class StandInVqz:
 def encode(source: Path | Volume, **options: Any) -> StandInVqz:
     volume = source if isinstance(source, Volume) else read_volume(source)
     encode.options = options  # type: ignore[attr-defined]
-    header = {
-        "volume": {
-            "shape": list(volume.array.shape),
-            "dtype": volume.array.dtype.str,
-            "format": volume.format,
-            "suffix": volume.suffix,
-        },
-        "model": {"id": "stand-in", "sha256": "0" * 64},
-    }
+    shape = volume.array.shape
+    header = Header(
+        codes_sha256="0" * 64,
+        family="wavelet",
+        entropy=FAMILIES["wavelet"],
+        model=ModelReference("stand-in", "0" * 64),
+        software="stand-in",
+        volume=VolumeDescription(
+            shape,
+            volume.array.dtype.str,
+            (0, 1, 2),
+            (False, False, False),
+            volume.format,
+            volume.suffix,
+        ),
+        frames=(CONSTANT,) * math.prod(shape[3:]),
+    )
     sections = (
         Section(SectionKind.COARSE, 0, volume.array.tobytes()),
         Section(SectionKind.VOLUME_HEADER, 0, header_section(volume)),
         Section(SectionKind.FIGURES, 0, canonical_json({"psnr_foreground": 34.5, "psnr": None})),
     )
-    return StandInVqz(Container(header, sections))
+    return StandInVqz(Container(header.to_json(), sections))
 
 
 def decode_volume(vqz: StandInVqz, *, device: str) -> Volume:

@@ -111,3 +111,16 @@ def test_no_large_or_private_files_are_committed() -> None:
             continue
         assert path.stat().st_size <= 12 * 2**20, path
         assert path.suffix not in {".gz", ".mgz", ".pt", ".pth", ".pkl"}, path
+
+
+def test_the_import_rules_name_every_module(project: dict[str, Any]) -> None:
+    modules = {
+        f"vqcodec.{path.stem}"
+        for path in (ROOT / "vqcodec").iterdir()
+        if path.stem != "__init__" and (path.suffix == ".py" or any(path.glob("*.py")))
+    }
+    layers, torch_free, below_cli = project["tool"]["importlinter"]["contracts"][:3]
+    assert {name for layer in layers["layers"] for name in layer.split(" | ")} == modules
+    torch_users = {f"vqcodec.{name}" for name in ("codec", "device", "models", "trainer")}
+    assert set(torch_free["source_modules"]) == modules - torch_users
+    assert set(below_cli["source_modules"]) | {"vqcodec.cli", "vqcodec.limits"} == modules

@@ -64,31 +64,6 @@ def test_dice_by_hand() -> None:
     assert math.isnan(metrics.dice(first, second, 7))
 
 
-def test_foreground_of_a_masked_scan_is_what_is_not_zero() -> None:
-    values = np.arange(100, dtype=np.float32) - 1.0
-    values[:2] = 0.0
-    values[50] = np.nan
-    expected = np.ones(100, bool)
-    expected[[0, 1, 50]] = False
-    assert np.array_equal(metrics.foreground(values), expected)
-
-
-def test_foreground_of_a_whole_head_is_above_the_noise() -> None:
-    noise = np.random.default_rng(0).uniform(5, 6, (20, 20, 20))
-    values = noise.copy()
-    values[5:15, 5:15, 5:15] += 100
-    expected = np.zeros(values.shape, bool)
-    expected[5:15, 5:15, 5:15] = True
-    assert np.array_equal(metrics.foreground(values), expected)
-
-
-def test_foreground_of_nothing_and_of_constants() -> None:
-    assert not metrics.foreground(np.zeros((3, 3, 3))).any()
-    assert not metrics.foreground(np.full((3, 3, 3), np.nan)).any()
-    assert metrics.foreground(np.zeros((0, 3))).shape == (0, 3)
-    assert not metrics.foreground(np.full((3, 3, 3), 5.0)).any()
-
-
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="differ in shape"):
         metrics.psnr(np.zeros(3), np.zeros(4), 1.0)
