@@ -39,7 +39,7 @@ from .frames import (
     restored_frame,
     whole_background,
 )
-from .grids import Grid
+from .grids import coefficients_of
 from .header import STEP_INDEX_RANGE, FrameDescription, ras_shape
 from .layout import STEPS_PER_OCTAVE, step_of
 from .models.frame_codec import FrameEncoder
@@ -48,7 +48,7 @@ from .models.wavelet_family import WaveletModel, reconstruct_frame, wavelet_mode
 from .nonfinite import encode_nonfinite, restore_nonfinite
 from .rate_control import Attempt, Budget, budget_of, search_step
 from .registry import LoadedModel, load_model
-from .vqz import VQZ, frame_grids
+from .vqz import VQZ
 
 DEFAULT_RATIO = 0.825
 
@@ -109,7 +109,7 @@ def encode(
         refuse_labels(source)
     loaded, on = load_model(model), resolve_device(device)
     container = _coded(source, loaded, budget, on)
-    decoded = decode_volume(VQZ.from_container(container), device=on)
+    decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded)
     figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
     if not force:
         check_fidelity(figures)
@@ -143,7 +143,8 @@ def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.de
             for description, encoder in started
         ]
         container = assemble(source, orientation, loaded, frames, fixed)
-        return Attempt(container, len(pack(container)))
+        finest = all(frame.description.step_index < step_index for frame in frames)
+        return Attempt(container, len(pack(container)), finest)
 
     def significant(step: float) -> int:
         return sum(encoder.significant(step) for encoder in encoders)
@@ -185,27 +186,30 @@ def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "a
     return volume.array if volume.format == "npy" else image_from_volume(volume)
 
 
-def decode_volume(vqz: VQZ, *, device: str | torch.device = "auto") -> Volume:
-    """Decompress to stored values with their header; see :func:`decode`."""
-    parsed = vqz.parsed
-    network = _network(vqz.load_model())
-    on = resolve_device(device)
+def decode_volume(
+    vqz: VQZ, *, device: str | torch.device = "auto", model: LoadedModel | None = None
+) -> Volume:
+    """Decompress to stored values with their header; see :func:`decode`.
+
+    Parameters
+    ----------
+    model : LoadedModel, optional
+        The weights the file was written with, where they are at hand.
+    """
+    parsed, on = vqz.parsed, resolve_device(device)
+    network = _network(model or vqz.load_model())
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
-    grids: list[dict[str, Grid]] = []
+    decoded = vqz.decode_codes(network.entropy)
 
     def frames() -> Iterator[NDArray[Any]]:
-        for index, frame in enumerate(parsed.frames):
-            decoded = vqz.decode_frame(index, network.entropy)
-            grids.append(frame_grids(decoded, frame))
-            if decoded is None:
+        for index, (frame, codes) in enumerate(zip(parsed.frames, decoded, strict=True)):
+            if frame.is_constant:
                 stored, background = empty_frame(frame, shape, dtype), None
             else:
-                foreground = decoded.foreground
-                x = reconstruct_frame(
-                    network, decoded.coefficients, frame.step_index, foreground, on
-                )
-                stored = restored_frame(x.cpu().numpy(), foreground, frame, shape, dtype)
-                background = whole_background(foreground, frame, shape)
+                coefficients = coefficients_of(codes.grids)
+                x = reconstruct_frame(network, coefficients, frame.step_index, codes.foreground, on)
+                stored = restored_frame(x.cpu().numpy(), codes.foreground, frame, shape, dtype)
+                background = whole_background(codes.foreground, frame, shape)
             if frame.nonfinite:
                 section = vqz.container.section(SectionKind.NONFINITE, index)
                 mask_model = network.entropy.mask
@@ -214,7 +218,6 @@ def decode_volume(vqz: VQZ, *, device: str | torch.device = "auto") -> Volume:
 
     turn = Orientation(parsed.volume.axes, parsed.volume.flips)
     array = array_of(frames(), parsed.volume.shape, dtype, turn)
-    vqz.check_codes(grids)
     section = vqz.container.section(SectionKind.VOLUME_HEADER)
     return volume_from_header_section(section, vqz.header["volume"], array)
 

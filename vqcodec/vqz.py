@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .entropy.context_model import ContextModel, context_model
-from .entropy.frame import Coefficients, Streams, decode_frame_codes
+from .entropy.frame import Streams, decode_frame_codes
 from .errors import FormatError, ModelUnavailableError
 from .formats.container import (
     Container,
@@ -26,7 +26,7 @@ from .formats.container import (
     write_atomically,
 )
 from .grids import Grid, codes_sha256, grids_of
-from .header import FrameDescription, Header, parse_figures, parse_header
+from .header import Header, parse_figures, parse_header
 from .layout import LEVEL_NAMES
 from .registry import LoadedModel, load_weights
 
@@ -35,10 +35,10 @@ LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """Integers of one frame; ``foreground`` is that of the crop, ``(D, H, W)``."""
+    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant."""
 
     foreground: NDArray[np.bool_]
-    coefficients: Coefficients
+    grids: dict[str, Grid]
 
 
 @lru_cache(maxsize=4)
@@ -190,20 +190,25 @@ class VQZ:
             )
         return model
 
-    def decode_frame(self, index: int, model: ContextModel) -> DecodedFrame | None:
-        """Integers of a frame; None for a constant one.
+    def decode_codes(self, model: ContextModel) -> list[DecodedFrame]:
+        """Codes of every frame, held against the hash in the header.
 
         Raises
         ------
         FormatError
-            If the streams cannot have been written with this model.
+            If the streams cannot have been written with this model, or are not what was.
         """
-        frame = self.parsed.frames[index]
-        if frame.is_constant:
-            return None
-        decoded = DecodedFrame(
-            *decode_frame_codes(model, self.streams(index), frame.step_index, frame.extent)
-        )
+        decoded = []
+        for index, frame in enumerate(self.parsed.frames):
+            if frame.is_constant:
+                decoded.append(DecodedFrame(np.zeros((0, 0, 0), bool), empty_grids()))
+                continue
+            foreground, coefficients = decode_frame_codes(
+                model, self.streams(index), frame.step_index, frame.extent
+            )
+            decoded.append(DecodedFrame(foreground, grids_of(coefficients, frame.stages)))
+        if codes_sha256(frame.grids for frame in decoded) != self.parsed.codes_sha256:
+            raise FormatError("decoded codes do not match their hash (file or model is damaged)")
         return decoded
 
     @cached_property
@@ -226,38 +231,12 @@ class VQZ:
             If the weights are not to be had.
         """
         model = entropy_model_of(self.load_model())
-        grids = []
-        for index, frame in enumerate(self.parsed.frames):
-            grids.append(frame_grids(self.decode_frame(index, model), frame))
-        self.check_codes(grids)
-        return grids
-
-    def check_codes(self, grids: list[dict[str, Grid]]) -> None:
-        """Hold decoded grids against the hash in the header.
-
-        Raises
-        ------
-        FormatError
-        """
-        if codes_sha256(grids) != self.parsed.codes_sha256:
-            raise FormatError("decoded codes do not match their hash (file or model is damaged)")
+        return [frame.grids for frame in self.decode_codes(model)]
 
 
 def empty_grids() -> dict[str, Grid]:
     """Grids of a constant frame."""
     return {name: np.zeros((0, 0, 0, 0), np.uint8) for name in LEVEL_NAMES}
-
-
-def frame_grids(decoded: DecodedFrame | None, frame: FrameDescription) -> dict[str, Grid]:
-    """Index grids of a decoded frame, checked against the stages its header states.
-
-    Raises
-    ------
-    FormatError
-    """
-    if decoded is None:
-        return empty_grids()
-    return grids_of(decoded.coefficients, frame.stages)
 
 
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:

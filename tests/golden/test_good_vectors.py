@@ -82,10 +82,9 @@ def foregrounds(opened: VQZ) -> list[NDArray[np.bool_]]:
     volume = opened.parsed.volume
     sides = (*volume.shape, 1, 1)
     masks = []
-    for index, frame in enumerate(opened.parsed.frames):
-        decoded = opened.decode_frame(index, model)
-        mask = np.full([sides[axis] for axis in volume.axes], decoded is None)
-        if decoded is not None:
+    for frame, decoded in zip(opened.parsed.frames, opened.decode_codes(model), strict=True):
+        mask = np.full([sides[axis] for axis in volume.axes], frame.is_constant)
+        if not frame.is_constant:
             crop(mask, frame.origin, frame.extent)[...] = decoded.foreground
         masks.append(mask)
     return masks
