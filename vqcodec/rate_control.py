@@ -41,10 +41,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A whole file at one step, without figures; ``nbytes`` is its size."""
+    """A whole file at one step, without figures.
+
+    ``nbytes`` is its size; ``is_finest`` says that a finer step would change nothing.
+    """
 
     container: Container
     nbytes: int
+    is_finest: bool = False
 
 
 def budget_of(
@@ -130,7 +134,7 @@ def search_step(
         search.record(index, tried.nbytes)
         if tried.nbytes <= limit:
             best = tried
-            if tried.nbytes >= (1 - TOLERANCE) * limit:
+            if tried.is_finest or tried.nbytes >= (1 - TOLERANCE) * limit:
                 break
         wanted = search.next(by_halves=number >= ATTEMPTS_BY_COUNT)
         if wanted is None:
