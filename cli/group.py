@@ -12,6 +12,7 @@ from .exits import Code, Failed
 from .info import info
 from .models import models
 from .test import test
+from .train import train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +27,7 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models):
+for command in (compress, decompress, info, test, compare, models, train):
     vqz.add_command(command)
 
 

@@ -1,0 +1,113 @@
+"""``vqz train prepare``: a folder or manifest of scans to a training pack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .console import file_size, printable, put
+from .exits import Code, writing
+
+if TYPE_CHECKING:
+    from ..trainer.pack_preparation import ScanSource
+
+
+@click.command()
+@click.argument("scans", type=options.PATH, required=False)
+@click.option("-o", "--output", type=options.PATH, required=True, help="The pack, HDF5.")
+@click.option(
+    "--frame",
+    type=click.Choice(["own", "paper", "low"]),
+    default="own",
+    show_default=True,
+    help="Voxels of the scans' own, or conformed to 192x256x192 at 1 mm or 64^3 at 3 mm.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["uint16", "uint8"]),
+    default="uint16",
+    show_default=True,
+    help="How voxels are stored; uint8 clips what is above 1.25 of the robust range.",
+)
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    default=("train", "val"),
+    show_default=True,
+    help="Rows of the manifest to take; may be given again.",
+)
+@click.option("--modality", default="T1w", show_default=True, help="Rows to take; 'any' for all.")
+@click.option("--license", default="unknown", help="Of scans that no manifest describes.")
+@click.option(
+    "--val-share",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of a folder without a manifest to hold out for validation.",
+)
+@click.option(
+    "--synthetic",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Add N deformed MNI152 templates; SCANS is then optional.",
+)
+@click.option("--seed", type=int, default=0, help="Of the synthetic volumes.")
+@options.overwrite
+@options.reporting
+def prepare(
+    scans: Path | None,
+    output: Path,
+    frame: Any,
+    dtype: Any,
+    splits: tuple[str, ...],
+    modality: str,
+    license: str,
+    val_share: float,
+    synthetic: int,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Pack SCANS, a folder or a manifest (CSV with a column 'path'), for training.
+
+    A scan that cannot be used is named and skipped.
+    """
+    if scans is None and not synthetic:
+        raise click.UsageError("give a folder or a manifest, or --synthetic")
+    console = options.console_of(as_json, quiet, verbose)
+    from ..trainer.pack_preparation import PreparationOptions, prepare_pack, sources_of
+
+    sources: Sequence[ScanSource] = ()
+    if scans is not None:
+        wanted = None if modality == "any" else modality
+        sources = sources_of(scans, splits, wanted, license, val_share)
+
+    def skipped(name: str, reason: str) -> None:
+        put(f"vqz: {printable(name)}: {printable(reason)}, skipped", sys.stderr)
+
+    def watch(found: Sequence[ScanSource]) -> Iterator[ScanSource]:
+        return console.progress(found, [source.name for source in found])
+
+    with writing(output):
+        summary = prepare_pack(
+            sources,
+            output,
+            PreparationOptions(dtype, frame, synthetic, seed),
+            overwrite,
+            skipped,
+            watch,
+        )
+    record = {"output": str(output), "packed": summary.packed, "skipped": len(summary.skipped)}
+    line = f"{output}: {summary.packed} scans, {file_size(summary.nbytes)}"
+    note = f", {len(summary.skipped)} skipped" if summary.skipped else ""
+    console.result({**record, "bytes": summary.nbytes}, [line + note])
+    return Code.SOME_FAILED if summary.skipped else Code.DONE
