@@ -142,13 +142,15 @@ def robust_range(values: NDArray[Any], zero: float = 0.0) -> tuple[float, float]
     Returns
     -------
     offset, scale : float
-        ``scale`` is positive; 1 for a constant volume.
+        ``scale`` is positive; for a constant volume its magnitude, or 1.
     """
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
     other = values != zero
     is_masked = np.count_nonzero(other) <= (1 - BACKGROUND_SHARE) * values.size
     kept = values[other] if is_masked else values.reshape(-1)
     if kept.size == 0:
-        return zero, 1.0
+        return zero, abs(zero) or 1.0
     low, high = (float(p) for p in np.percentile(kept, RANGE_PERCENTILES))
     least = float(kept.min())
     if high <= low:
@@ -156,4 +158,4 @@ def robust_range(values: NDArray[Any], zero: float = 0.0) -> tuple[float, float]
     if least >= zero and (is_masked or low - zero <= high - low):
         low = zero
     scale = high - low
-    return low, scale if scale > 0.0 else 1.0
+    return low, scale if scale > 0.0 else abs(low) or 1.0

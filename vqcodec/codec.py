@@ -139,7 +139,7 @@ def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.de
         frames = [
             CodedFrame(description)
             if encoder is None
-            else _frame_at(description, encoder, step_index)
+            else _frame_at(description, encoder, step_index, source.array.dtype)
             for description, encoder in started
         ]
         container = assemble(source, orientation, loaded, frames, fixed)
@@ -154,12 +154,19 @@ def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.de
     return search_step(attempt, significant, budget, overhead).container
 
 
-def _frame_at(description: FrameDescription, encoder: FrameEncoder, step_index: int) -> CodedFrame:
-    """A frame coded at a step, or at the finest one at which all coefficients have codes."""
+def _frame_at(
+    description: FrameDescription, encoder: FrameEncoder, step_index: int, dtype: np.dtype[Any]
+) -> CodedFrame:
+    """A frame coded at a step, or at the finest one that makes sense.
+
+    That is one at which all coefficients have codes, and for whole numbers a quarter of one.
+    """
     encoder.transform(step_of(step_index))
     peak = max(float(np.abs(part).max()) for part in (*encoder.details, encoder.low_pass))
-    most = LARGEST_VALUE / 2
-    finest = math.floor(STEPS_PER_OCTAVE * math.log2(most / max(peak, 1 / most)))
+    octaves = math.log2(LARGEST_VALUE / 2) - math.log2(max(peak, 1e-6))
+    if dtype.kind != "f":
+        octaves = min(octaves, math.log2(4 * description.scale))
+    finest = math.ceil(STEPS_PER_OCTAVE * octaves)
     index = max(min(step_index, finest), STEP_INDEX_RANGE[0])
     return coded_at(description, index, *encoder.encode(index))
 

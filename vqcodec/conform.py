@@ -62,7 +62,8 @@ def orientation_of(affine: NDArray[np.float64] | None) -> Orientation:
     """
     if affine is None or not np.all(np.isfinite(affine)):
         return IDENTITY_ORIENTATION
-    codes = nib.orientations.io_orientation(affine)
+    with np.errstate(all="ignore"):
+        codes = nib.orientations.io_orientation(affine)
     if np.any(np.isnan(codes)):
         return IDENTITY_ORIENTATION
     ras_axis_of_source = codes[:, 0].astype(int)

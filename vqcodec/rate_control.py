@@ -196,7 +196,8 @@ class _Search:
             index = self._index_for(count * growth) if count else last + STRIDE_FROM_NOTHING
         else:
             *_, before, _ = self.sizes
-            ends = (self._low, self._high) if is_bracketed else (before, last)
+            same_side = (self.sizes[before] <= self.limit) == (self.sizes[last] <= self.limit)
+            ends = (self._low, self._high) if is_bracketed and not same_side else (before, last)
             index = last + math.floor(math.log(growth) / self._slope(*ends))
             if index <= self._low in self.sizes:
                 return None

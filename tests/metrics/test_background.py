@@ -115,8 +115,9 @@ def test_robust_range_starts_where_the_values_do() -> None:
 
 
 def test_robust_range_of_nothing_much() -> None:
-    assert robust_range(np.full(SHAPE, 5.0)) == (5.0, 1.0)
+    assert robust_range(np.full(SHAPE, 5.0)) == (5.0, 5.0)
     assert robust_range(np.zeros(SHAPE)) == (0.0, 1.0)
+    assert robust_range(ball()) == (0.0, 1.0)
     values = np.zeros(SHAPE)
     values[0, 0, 0] = -3.0
-    assert robust_range(values) == (-3.0, 1.0)
+    assert robust_range(values) == (-3.0, 3.0)

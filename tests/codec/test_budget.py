@@ -1,0 +1,128 @@
+"""Sizes and qualities that are asked for are kept to, or refused with a reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vqcodec import encode
+from vqcodec.errors import LimitExceededError
+from vqcodec.rate_control import (
+    FIGURES_RESERVE,
+    Attempt,
+    Budget,
+    budget_of,
+    search_step,
+    step_index_of_quality,
+)
+
+from .phantoms import head, there_and_back
+
+VOLUME = head((64, 60, 56)).astype(np.int16)
+FLOAT32_BYTES = 4 * VOLUME.size
+
+
+def test_default_is_at_most_0825_percent() -> None:
+    vqz = encode(VOLUME)
+    assert 0.9 * 0.00825 * FLOAT32_BYTES < vqz.nbytes <= 0.00825 * FLOAT32_BYTES
+
+
+def test_default_of_a_small_volume_is_at_most_4_kib() -> None:
+    assert 3000 < encode(head((24, 24, 24)).astype(np.float32)).nbytes <= 4096
+
+
+@pytest.mark.parametrize("ratio", [0.3, 0.8, 2.5])
+def test_ratio(ratio: float) -> None:
+    vqz = encode(VOLUME, ratio=ratio)
+    assert 0.9 * ratio < 100 * vqz.nbytes / FLOAT32_BYTES <= ratio
+
+
+@pytest.mark.parametrize("target", [2500, 12_345])
+def test_target_bytes(target: int) -> None:
+    assert 0.9 * target < encode(VOLUME, target_bytes=target).nbytes <= target
+
+
+def test_more_room_than_needed_is_left_empty() -> None:
+    vqz, volume = there_and_back(head((12, 12, 12)).astype(np.uint8), ratio=100)
+    assert vqz.nbytes < 4 * 12**3
+    assert vqz.figures["max_error"] <= 1
+    assert volume.array.any()
+
+
+def test_the_least_possible_is_named_and_possible() -> None:
+    with pytest.raises(LimitExceededError) as refusal:
+        encode(VOLUME, target_bytes=500, force=True)
+    found = re.fullmatch(
+        r"cannot be compressed to 500 bytes: the smallest file is (\d+) bytes", str(refusal.value)
+    )
+    assert found is not None
+    least = int(found.group(1))
+    assert encode(VOLUME, target_bytes=least, force=True).nbytes <= least
+
+
+def test_quality_is_monotone_in_bytes_and_fidelity() -> None:
+    found = [encode(VOLUME, quality=quality) for quality in (1, 3, 5, 7, 9, 11, 14)]
+    sizes = [vqz.nbytes for vqz in found]
+    assert sizes == sorted(sizes)
+    fidelity = [vqz.figures["psnr"] for vqz in found]
+    assert fidelity == sorted(fidelity)
+    steps = [vqz.header["frames"][0]["step_index"] for vqz in found]
+    assert steps == [step_index_of_quality(quality) for quality in (1, 3, 5, 7, 9, 11, 14)]
+
+
+@pytest.mark.parametrize("quality", [-5, 0, 20])
+def test_qualities_beyond_the_usual(quality: float) -> None:
+    vqz = encode(head((20, 22, 24)).astype(np.uint16), quality=quality, force=True)
+    assert vqz.figures["psnr"] > (70 if quality == 20 else 10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 5, "ratio": 1},
+        {"ratio": 1, "target_bytes": 5000},
+        {"quality": 21},
+        {"quality": -6},
+        {"quality": float("nan")},
+        {"ratio": 0},
+        {"ratio": 101},
+        {"ratio": float("nan")},
+        {"target_bytes": 0},
+    ],
+)
+def test_what_cannot_be_asked_for(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"exclude|not a"):
+        encode(VOLUME, **options)
+
+
+@pytest.mark.parametrize("bend", [0.0, 2.0, 8.0])
+@pytest.mark.parametrize("wanted", [3_000, 40_000, 400_000])
+def test_the_search_needs_few_attempts(bend: float, wanted: int) -> None:
+    """Sizes that bend upwards at some step, as those of noise do."""
+    tried = []
+
+    def size_at(index: int) -> int:
+        return int(1500 + 200 * 2 ** (index / 90) * (1 + bend / (1 + 2 ** ((350 - index) / 10))))
+
+    def attempt(index: int) -> Attempt:
+        tried.append(index)
+        return Attempt(None, size_at(index))  # type: ignore[arg-type]
+
+    def significant(step: float) -> int:
+        return int(400 * step ** (-64 / 90))
+
+    found = search_step(attempt, significant, Budget(nbytes=wanted))
+    room = wanted - FIGURES_RESERVE
+    assert 0.95 * room < found.nbytes <= room
+    assert len(tried) <= 7
+
+
+def test_budgets() -> None:
+    assert budget_of(None, None, None, 0.825, 10**6) == Budget(None, 33_000, True)
+    assert budget_of(None, None, None, 0.825, 1000) == Budget(None, 4096, True)
+    assert budget_of(None, 10.0, None, 0.825, 1000) == Budget(None, 400)
+    assert budget_of(None, None, 77, 0.825, 1000) == Budget(None, 77)
+    assert budget_of(3.5, None, None, 0.825, 1000) == Budget(3.5)
