@@ -36,6 +36,6 @@ def test_two_processes_keep_the_same_codebooks(tmp_path: Path) -> None:
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     counts = first["quantisers.fine.codebooks.0.counts"]
-    # Two ranks of 16^3 sites each: the averages are those of both together.
-    assert counts.sum() > 1.9 * 16**3
+    # Two ranks of 16^3 sites each: the averages count both (revived entries start lower).
+    assert counts.sum() > 1.5 * 16**3
     assert all(value for name, value in first.items() if name.endswith("fine.codebooks.0.started"))

@@ -13,6 +13,8 @@ from .k_means import k_means, nearest, weighted_draw
 
 START_POINTS_PER_ENTRY = 32
 REVIVED_OVER_THRESHOLD = 10.0
+PATIENCE = 500.0
+WARM_UP = 10.0
 
 
 class Codebook(nn.Module, ABC):
@@ -120,11 +122,15 @@ class EmaCodebook(VectorCodebook):
     epsilon : float
         Laplace smoothing of the counts.
     revive_below : float
-        An entry whose average count is below this share of the mean count is dead; it moves
-        to a latent of the batch, drawn with probability proportional to squared error, and
-        its averages start again. 0 leaves dead entries alone.
+        An entry whose average count is below this share of the mean count is dead, and so is
+        one that was left out while an even share of the latents would have used it 500 times;
+        it moves to a latent of the batch, drawn with probability proportional to squared
+        error, and its averages start again. 0 leaves dead entries alone.
     start : bool
         Start by k-means.
+    warm_up : bool
+        Let the decay rise as ``(1 + n) / (10 + n)`` with the step n until it is reached: at
+        first the latents move faster than an average over 100 steps can follow.
 
     Notes
     -----
@@ -135,6 +141,8 @@ class EmaCodebook(VectorCodebook):
 
     counts: Tensor
     sums: Tensor
+    steps: Tensor
+    missed: Tensor
 
     def __init__(
         self,
@@ -144,14 +152,18 @@ class EmaCodebook(VectorCodebook):
         epsilon: float = 1e-5,
         revive_below: float = 0.01,
         start: bool = True,
+        warm_up: bool = True,
     ) -> None:
         super().__init__(size, dimension, start)
         self.decay = decay
         self.epsilon = epsilon
         self.revive_below = revive_below
+        self.warm_up = warm_up
         self.register_buffer("entries", torch.randn(size, dimension))
         self.register_buffer("counts", torch.ones(size))
         self.register_buffer("sums", self.entries.clone())
+        self.register_buffer("steps", torch.tensor(0.0))
+        self.register_buffer("missed", torch.zeros(size))
 
     def _take_start(self, entries_KD: Tensor, counts_K: Tensor) -> None:
         super()._take_start(entries_KD, counts_K)
@@ -165,8 +177,11 @@ class EmaCodebook(VectorCodebook):
         numbers = torch.zeros_like(self.counts).index_add_(0, codes_N, torch.ones_like(z_ND[:, 0]))
         packed = sum_over_ranks(torch.cat((batch, numbers[:, None]), dim=1))
         sound = torch.isfinite(packed).all()
-        weight = torch.where(sound, 1.0 - self.decay, 0.0)
+        weight = torch.where(sound, self._weight(), 0.0)
         packed = torch.where(sound, packed, 0.0)
+        self.steps += 1
+        self.missed += packed[:, -1].mean()
+        self.missed *= packed[:, -1] == 0
         self.sums.lerp_(packed[:, :-1], weight)
         self.counts.lerp_(packed[:, -1], weight)
         total = self.counts.sum()
@@ -175,9 +190,16 @@ class EmaCodebook(VectorCodebook):
         self.entries.copy_(torch.where(filled_K1, self.sums / smoothed_K[:, None], self.entries))
         self._revive(z_ND, codes_N)
 
+    def _weight(self) -> Tensor:
+        """Share of a batch in the averages."""
+        warm = (WARM_UP - 1.0) / (WARM_UP + self.steps)
+        least = torch.full_like(warm, 1.0 - self.decay)
+        return torch.maximum(warm, least) if self.warm_up else least
+
     def _revive(self, z_ND: Tensor, codes_N: Tensor) -> None:
         threshold = self.revive_below * self.counts.mean()
-        dead = torch.nonzero(self.counts < threshold)[:, 0]
+        forgotten = (self.missed > PATIENCE) & (self.revive_below > 0)
+        dead = torch.nonzero((self.counts < threshold) | forgotten)[:, 0]
         if dead.numel() == 0:
             return
         errors_N = (z_ND - self.entries[codes_N]).square().sum(1)
@@ -188,5 +210,6 @@ class EmaCodebook(VectorCodebook):
         latents = in_turns[in_turns[:, -1] > 0][: dead.numel(), :-1]
         revived = dead[: latents.shape[0]]
         self.entries[revived] = latents
+        self.missed[revived] = 0.0
         self.counts[revived] = REVIVED_OVER_THRESHOLD * threshold
         self.sums[revived] = latents * (REVIVED_OVER_THRESHOLD * threshold)
