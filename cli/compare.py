@@ -10,6 +10,7 @@ import click
 from . import options
 from .batch import failure, report
 from .exits import Code, Failed
+from .interrupts import deferred_signals
 from .names import is_vqz
 from .sizes import decibels, significant
 
@@ -60,7 +61,8 @@ def intensities_of(path: Path, device: str) -> tuple[np.ndarray[Any, Any], float
     from ..formats.volumes import read_volume, scaled_values, scaled_zero
 
     if is_vqz(path):
-        from ..codec import decode_volume
+        with deferred_signals():
+            from ..codec import decode_volume
         from ..vqz import VQZ
 
         volume = decode_volume(VQZ.open(path), device=device)

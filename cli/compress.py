@@ -13,6 +13,7 @@ from . import options
 from .batch import Outcome, Record, failure, run_jobs
 from .console import file_size
 from .exits import Code, Failed, writing
+from .interrupts import deferred_signals
 from .names import (
     STREAM,
     check_distinct,
@@ -22,6 +23,7 @@ from .names import (
     is_vqz,
     read_stdin,
     vqz_name,
+    write_stdout,
     written_with,
 )
 from .sizes import decibels, significant, size_figures
@@ -174,7 +176,8 @@ def describe_plan(record: Record) -> list[str]:
 def compress_one(job: CompressJob) -> Record:
     """Compress one volume."""
     plan_one(job)
-    from .. import encode
+    with deferred_signals():
+        from .. import encode
     from ..formats.volumes import read_volume_bytes
 
     started = time.perf_counter()
@@ -188,8 +191,7 @@ def compress_one(job: CompressJob) -> Record:
         force=job.force,
     )
     if job.target == STREAM:
-        sys.stdout.buffer.write(vqz.to_bytes())
-        sys.stdout.buffer.flush()
+        write_stdout(vqz.to_bytes())
     else:
         with writing(job.target):
             if job.make_folders:

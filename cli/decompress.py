@@ -13,6 +13,7 @@ import click
 from . import options
 from .batch import Outcome, Record, failure, run_jobs
 from .exits import Code, Failed, writing
+from .interrupts import deferred_signals
 from .names import (
     STREAM,
     Found,
@@ -22,6 +23,7 @@ from .names import (
     is_vqz,
     read_stdin,
     volume_name,
+    write_stdout,
 )
 
 if TYPE_CHECKING:
@@ -146,7 +148,8 @@ def plan_one(job: DecompressJob) -> Record:
 def decompress_one(job: DecompressJob) -> Record:
     """Decompress one file."""
     record = plan_one(job)
-    from ..codec import decode_volume
+    with deferred_signals():
+        from ..codec import decode_volume
     from ..formats.volumes import volume_to_bytes, write_volume
     from ..vqz import VQZ
 
@@ -154,8 +157,7 @@ def decompress_one(job: DecompressJob) -> Record:
     vqz = VQZ.open(job.source) if job.data is None else VQZ.from_bytes(job.data)
     volume = decode_volume(vqz, device=job.device)
     if job.target == STREAM:
-        sys.stdout.buffer.write(volume_to_bytes(volume))
-        sys.stdout.buffer.flush()
+        write_stdout(volume_to_bytes(volume))
     else:
         with writing(job.target):
             if job.make_folders:

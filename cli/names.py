@@ -112,6 +112,18 @@ def read_stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
+def write_stdout(data: bytes) -> None:
+    """Write all of a result to standard output."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Failed(Code.IO, f"cannot write to standard output: {reason}") from error
+
+
 def check_distinct(targets: Sequence[tuple[Path, Path]]) -> None:
     """Refuse, before anything is done, to write one file twice or to write over a source.
 

@@ -76,7 +76,8 @@ def test_quality_is_monotone_in_bytes_and_fidelity() -> None:
 @pytest.mark.parametrize("quality", [-5, 0, 20])
 def test_qualities_beyond_the_usual(quality: float) -> None:
     vqz = encode(head((20, 22, 24)).astype(np.uint16), quality=quality, force=True)
-    assert vqz.figures["psnr"] > (70 if quality == 20 else 10)
+    found = vqz.figures["psnr"]  # None for a perfect copy
+    assert found is None or found > (70 if quality == 20 else 10)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def test_affines_without_directions_leave_the_axes_alone(affine: Any) -> None:
     if affine is not None and np.isnan(affine).any():
         image: Any = nib.Nifti1Image(ARRAY, None)
     else:
-        image = nib.Nifti1Image(ARRAY, affine)
+        with np.errstate(invalid="ignore"):  # nibabel divides by the length of the axes
+            image = nib.Nifti1Image(ARRAY, affine)
     vqz = encode(image, quality=3)
     assert sorted(vqz.header["volume"]["axes"]) == [0, 1, 2]
     assert decode_volume(vqz).array.shape == ARRAY.shape

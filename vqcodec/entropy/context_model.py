@@ -21,6 +21,8 @@ from .tables import check_frequencies
 ENTROPY_ID = "context-range-1"
 NETWORK_PARTS = ("first", "first_shift", "second", "second_bias", "last", "last_bias")
 
+OUTPUT_LIMIT = 1 << 38
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -99,6 +101,8 @@ def context_model(tensors: Tensors) -> ContextModel:
         )
         for group in range(len(GROUPS))
     )
+    if max(group.networks.largest_output for group in groups) >= OUTPUT_LIMIT:
+        raise ModelUnavailableError("context networks give locations beyond what is coded")
     mask = MaskModel(
         _networks(tensors, "mask", mask_input_limits()), _tables(tensors, "mask/tables")
     )

@@ -22,7 +22,6 @@ from ..errors import ModelUnavailableError
 ACTIVATION_MAX = 4095
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
-OUTPUT_LIMIT = 1 << 38
 
 #: Fractional bits: of activations, of the second and third weight matrices, of outputs.
 ACTIVATION_BITS = 6
@@ -75,8 +74,13 @@ class IntegerNetworks:
         ]
         if max(sums) >= FLOAT64_EXACT:
             raise ModelUnavailableError("context networks are not exact in float64")
-        if sums[-1] >= OUTPUT_LIMIT:
-            raise ModelUnavailableError("context networks give outputs beyond their range")
+
+    @property
+    def largest_output(self) -> float:
+        """Bound on the magnitude of any output."""
+        return float(
+            np.abs(self.last).sum(axis=1).max() * ACTIVATION_MAX + np.abs(self.last_bias).max()
+        )
 
     def outputs(
         self, network: int, columns: NDArray[np.intp], inputs_KN: NDArray[np.int8]

@@ -24,6 +24,8 @@ HALO = 3
 SLAB = 24
 INPUT_CHANNELS = BLOCK**3 + 4
 STEP_FEATURES = 3
+#: Steps the network was trained for: below them nothing is restored, above counts as the last.
+TRAINED_STEPS = (0.012, 0.3)
 
 
 class RestorationNetwork(nn.Module):
@@ -122,9 +124,12 @@ def restore(
     foreground_DHW : Tensor of bool
         Slabs without foreground are left as they are.
     step : float
-        Quantiser step.
+        Quantiser step; finer ones than the network was trained for return ``x_DHW`` itself.
     """
-    steps = torch.tensor([step], dtype=x_DHW.dtype, device=x_DHW.device)
+    if step < TRAINED_STEPS[0]:
+        return x_DHW
+    known_step = min(step, TRAINED_STEPS[1])
+    steps = torch.tensor([known_step], dtype=x_DHW.dtype, device=x_DHW.device)
     halo = [HALO * BLOCK] * 6
     padded = nn_functional.pad(x_DHW[None, None], halo, mode="replicate")[0]
     mask = nn_functional.pad(foreground_DHW[None].to(x_DHW.dtype), halo)
@@ -136,7 +141,7 @@ def restore(
         window = slice(start * BLOCK, (stop + 2 * HALO) * BLOCK)
         inputs = network_inputs(padded[:, window], mask[:, window], steps)[..., 1:-1, 1:-1, 1:-1]
         correction = network(inputs, steps.log2())
-        out[rows] += step * from_blocks(correction)[0]
+        out[rows] += known_step * from_blocks(correction)[0]
     return out
 
 

@@ -20,13 +20,20 @@ from ..conform import bounding_box, crop, solid_background
 from ..layout import padded_to_four
 from ..models.frame_codec import FrameEncoder
 from ..models.quantise import RateDistortion
-from ..models.restoration import BLOCK, HALO, RestorationNetwork, from_blocks, network_inputs
+from ..models.restoration import (
+    BLOCK,
+    HALO,
+    TRAINED_STEPS,
+    RestorationNetwork,
+    from_blocks,
+    network_inputs,
+)
 from ..models.wavelet_family import WaveletModel, reconstruct_frame, step_of, wavelet_model
 from ..registry import read_weights
 from .context_samples import pick_scan
 from .scans import augment, load_scan, scans_of
 
-STEP_RANGE = (0.012, 0.3)
+STEP_RANGE = TRAINED_STEPS
 PATCH = 48
 AVERAGE_DECAY = 0.99
 
