@@ -53,6 +53,9 @@ def test_a_worker_that_dies_is_reported(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN, reason="started with Ctrl-C ignored"
+)
 def test_an_interrupt_ends_the_workers_cleanly(tmp_path: Path) -> None:
     script = tmp_path / "batch.py"
     script.write_text(INTERRUPTED_BATCH)

@@ -79,6 +79,9 @@ def test_sigkill_loses_at_most_the_time_since_the_last_checkpoint(
     assert len(losses(tmp_path / "whole")) == saved + 2
 
 
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN, reason="started with Ctrl-C ignored"
+)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_first(
     number: signal.Signals, code: int, pack_path: Path, tmp_path: Path
