@@ -36,6 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(f"standard output: {error.strerror or error}", Code.IO)
 
 
+def entry() -> int:
+    """Run ``vqz`` as a process of its own: what comes after :func:`main` is not interrupted.
+
+    By then the results are written; the interpreter hands Ctrl-C back to the system while it
+    ends, and that would report a finished command as killed.
+    """
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
+
+
 def _run(arguments: list[str]) -> int:
     try:
         from .group import run
