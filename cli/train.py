@@ -107,6 +107,18 @@ def run(
 @click.option("-o", "--output", type=options.PATH, required=True, help="Weights, safetensors.")
 @click.option("--id", "model_id", help="Name of the model; by default that of the file.")
 @click.option("--license", default="", help="Licence of the weights.")
+@click.option(
+    "--pack",
+    type=options.PATH,
+    help="Training pack to learn entropy tables from; compressing needs them.",
+)
+@click.option(
+    "--patches",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="How many patches of the pack to learn them from.",
+)
 @options.overwrite
 @options.reporting
 def export(
@@ -114,6 +126,8 @@ def export(
     output: Path,
     model_id: str | None,
     license: str,
+    pack: Path | None,
+    patches: int,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -123,9 +137,20 @@ def export(
     console = options.console_of(as_json, quiet, verbose)
     from ..trainer.export import export_run
 
+    def tell(text: str) -> None:
+        if console.verbosity >= 0:
+            put(printable(text), sys.stderr)
+
     with writing(output):
         done = export_run(
-            run_folder, output, model_id=model_id, license=license, overwrite=overwrite
+            run_folder,
+            output,
+            model_id=model_id,
+            license=license,
+            overwrite=overwrite,
+            pack=pack,
+            prior_patches=patches,
+            tell=tell,
         )
     record = {"output": str(done.weights), "card": str(done.card), "sha256": done.sha256}
     lines = [f"{done.weights}: {file_size(done.size)}, sha256 {done.sha256}", f"{done.card}"]

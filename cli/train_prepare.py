@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .console import file_size, printable, put
 from .exits import Code, writing
 
 if TYPE_CHECKING:
-    from ..trainer.pack_preparation import ScanSource
+    from ..trainer.scan_sources import ScanSource
 
 
 @click.command()
@@ -42,6 +43,22 @@ if TYPE_CHECKING:
     show_default=True,
     help="Rows of the manifest to take; may be given again.",
 )
+@click.option(
+    "--register",
+    type=click.Choice(["mni"]),
+    help="Bring scans to MNI space with ANTs; needs the extra 'mni'. Half a minute a scan.",
+)
+@click.option(
+    "--strip",
+    is_flag=True,
+    help="Keep only the brain, by the MNI152 template's mask; needs the extra 'mni'.",
+)
+@click.option(
+    "--blur",
+    type=click.FloatRange(0, 20),
+    metavar="MM",
+    help="How softly the mask of --strip ends: standard deviation of a Gaussian, 2 by default.",
+)
 @click.option("--modality", default="T1w", show_default=True, help="Rows to take; 'any' for all.")
 @click.option("--license", default="unknown", help="Of scans that no manifest describes.")
 @click.option(
@@ -67,6 +84,9 @@ def prepare(
     frame: Any,
     dtype: Any,
     splits: tuple[str, ...],
+    register: Any,
+    strip: bool,
+    blur: float | None,
     modality: str,
     license: str,
     val_share: float,
@@ -83,8 +103,11 @@ def prepare(
     """
     if scans is None and not synthetic:
         raise click.UsageError("give a folder or a manifest, or --synthetic")
+    if blur is not None and not strip:
+        raise click.UsageError("--blur is for the mask of --strip")
     console = options.console_of(as_json, quiet, verbose)
-    from ..trainer.pack_preparation import PreparationOptions, prepare_pack, sources_of
+    from ..trainer.pack_preparation import PreparationOptions, prepare_pack
+    from ..trainer.scan_sources import sources_of
 
     sources: Sequence[ScanSource] = ()
     if scans is not None:
@@ -97,15 +120,11 @@ def prepare(
     def watch(found: Sequence[ScanSource]) -> Iterator[ScanSource]:
         return console.progress(found, [source.name for source in found])
 
+    settings = PreparationOptions(dtype, frame, synthetic, seed, register, strip)
+    if blur is not None:
+        settings = replace(settings, blur_mm=blur)
     with writing(output):
-        summary = prepare_pack(
-            sources,
-            output,
-            PreparationOptions(dtype, frame, synthetic, seed),
-            overwrite,
-            skipped,
-            watch,
-        )
+        summary = prepare_pack(sources, output, settings, overwrite, skipped, watch)
     record = {"output": str(output), "packed": summary.packed, "skipped": len(summary.skipped)}
     line = f"{output}: {summary.packed} scans, {file_size(summary.nbytes)}"
     note = f", {len(summary.skipped)} skipped" if summary.skipped else ""

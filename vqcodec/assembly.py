@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import __version__
 from .conform import Orientation
-from .entropy.frame import Coefficients, Streams
 from .formats.container import Container, Section, SectionKind, canonical_json
 from .formats.volumes import Volume
-from .grids import codes_sha256, grids_of, stages_of
+from .frame_grids import CodedFrame
+from .grids import codes_sha256
 from .header import (
     FAMILIES,
-    FrameDescription,
     Header,
     ModelReference,
     VolumeDescription,
@@ -22,25 +21,7 @@ from .header import (
 )
 from .limits import DEFAULT_LIMITS
 from .registry import LoadedModel
-from .vqz import LEVEL_KINDS, empty_grids
-
-
-@dataclass(frozen=True)
-class CodedFrame:
-    """One frame as coded; ``streams`` is None for a constant one."""
-
-    description: FrameDescription
-    streams: Streams | None = None
-    coefficients: Coefficients | None = None
-
-
-def coded_at(
-    description: FrameDescription, step_index: int, streams: Streams, coefficients: Coefficients
-) -> CodedFrame:
-    """A frame coded at a step."""
-    stages = stages_of(coefficients)
-    described = replace(description, step_index=step_index, stages=stages)
-    return CodedFrame(described, streams, coefficients)
+from .vqz import LEVEL_KINDS
 
 
 def assemble(
@@ -67,12 +48,6 @@ def assemble(
             Section(kind, index, data)
             for kind, data in zip(LEVEL_KINDS, frame.streams.levels, strict=True)
         ]
-    grids = [
-        empty_grids()
-        if frame.coefficients is None
-        else grids_of(frame.coefficients, frame.description.stages)
-        for frame in frames
-    ]
     volume = VolumeDescription(
         source.array.shape,
         source.array.dtype.str,
@@ -82,9 +57,9 @@ def assemble(
         source.suffix,
     )
     header = Header(
-        codes_sha256=codes_sha256(grids),
+        codes_sha256=codes_sha256(frame.grids for frame in frames),
         family=model.family,
-        entropy=FAMILIES[model.family],
+        entropy=FAMILIES[model.family].entropy,
         model=ModelReference(model.id, model.sha256),
         software=f"vqcodec {__version__}",
         volume=volume,
@@ -102,7 +77,7 @@ def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:
 
 def _padded(container: Container, header: Header) -> Container:
     """Make a file large enough to be believed: see ``Limits.voxels_per_byte``."""
-    voxels = claimed_voxels(header.volume, header.frames)
+    voxels = claimed_voxels(header.volume, FAMILIES[header.family], header.frames)
     needed = -(-(voxels - DEFAULT_LIMITS.voxels_free) // DEFAULT_LIMITS.voxels_per_byte)
     missing = needed - sum(len(section.data) for section in container.sections)
     if missing <= 0:

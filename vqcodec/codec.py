@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .assembly import CodedFrame, assemble, coded_at, with_figures
+from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
-from .entropy.frame import LARGEST_VALUE
 from .figures import check_fidelity, measure
 from .formats.container import Container, Section, SectionKind, pack
 from .formats.volumes import (
@@ -31,6 +29,7 @@ from .formats.volumes import (
     volume_from_header_section,
     volume_from_image,
 )
+from .frame_grids import CodedFrame
 from .frames import (
     array_of,
     empty_frame,
@@ -39,14 +38,11 @@ from .frames import (
     restored_frame,
     whole_background,
 )
-from .grids import coefficients_of
-from .header import STEP_INDEX_RANGE, FrameDescription, ras_shape
-from .layout import STEPS_PER_OCTAVE, step_of
-from .models.frame_codec import FrameEncoder
-from .models.quantise import RateDistortion
-from .models.wavelet_family import WaveletModel, reconstruct_frame, wavelet_model
+from .header import ras_shape
+from .models.families import Model, build_model, code_frames, reconstruct_frame
+from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
-from .rate_control import Attempt, Budget, budget_of, search_step
+from .rate_control import Attempt, Budget, budget_of
 from .registry import LoadedModel, load_model
 from .vqz import VQZ
 
@@ -78,7 +74,8 @@ def encode(
     model : str, optional
         Id of a registered model, or the path of a weights file.
     quality : float, optional
-        1 to 9 (finer steps beyond are allowed): a fixed quantiser step.
+        1 to 9 (finer steps beyond are allowed): a fixed quantiser step. With models of family
+        ``paper``: from one code a site to all of them.
     ratio : float, optional
         Largest size of the file, in percent of the volume as float32.
     target_bytes : int, optional
@@ -118,57 +115,25 @@ def encode(
 
 def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.device) -> Container:
     """The file within a budget, without its figures."""
-    network = _network(loaded)
+    model = _model(loaded)
     orientation = orientation_of(source.affine)
     zero = stored_zero(source)
     fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
-    started: list[tuple[FrameDescription, FrameEncoder | None]] = []
+    prepared = []
     for index, stored in enumerate(frames_of(source.array, orientation)):
         frame = prepare_frame(stored, zero)
-        encoder = None
-        if not frame.description.is_constant:
-            trade = RateDistortion()
-            encoder = FrameEncoder(network, frame.x_DHW, frame.foreground, device, trade)
         if frame.description.nonfinite:
-            data = encode_nonfinite(stored, frame.background, network.entropy.mask)
+            data = encode_nonfinite(stored, frame.background, model.entropy.mask)
             fixed.append(Section(SectionKind.NONFINITE, index, data))
-        started.append((frame.description, encoder))
-    encoders = [encoder for _, encoder in started if encoder is not None]
+        prepared.append(frame)
 
-    def attempt(step_index: int) -> Attempt:
-        frames = [
-            CodedFrame(description)
-            if encoder is None
-            else _frame_at(description, encoder, step_index, source.array.dtype)
-            for description, encoder in started
-        ]
+    def finish(frames: Sequence[CodedFrame], is_finest: bool) -> Attempt:
         container = assemble(source, orientation, loaded, frames, fixed)
-        finest = all(frame.description.step_index < step_index for frame in frames)
-        return Attempt(container, len(pack(container)), finest)
-
-    def significant(step: float) -> int:
-        return sum(encoder.significant(step) for encoder in encoders)
+        return Attempt(container, len(pack(container)), is_finest)
 
     overhead = sum(len(section.data) for section in fixed)
-    overhead += sum(len(encoder.mask_stream) for encoder in encoders)
-    return search_step(attempt, significant, budget, overhead).container
-
-
-def _frame_at(
-    description: FrameDescription, encoder: FrameEncoder, step_index: int, dtype: np.dtype[Any]
-) -> CodedFrame:
-    """A frame coded at a step, or at the finest one that makes sense.
-
-    That is one at which all coefficients have codes, and for whole numbers a quarter of one.
-    """
-    encoder.transform(step_of(step_index))
-    peak = max(float(np.abs(part).max()) for part in (*encoder.details, encoder.low_pass))
-    octaves = math.log2(LARGEST_VALUE / 2) - math.log2(max(peak, 1e-6))
-    if dtype.kind != "f":
-        octaves = min(octaves, math.log2(4 * description.scale))
-    finest = math.ceil(STEPS_PER_OCTAVE * octaves)
-    index = max(min(step_index, finest), STEP_INDEX_RANGE[0])
-    return coded_at(description, index, *encoder.encode(index))
+    task = CodingTask(prepared, source.array.dtype, device, budget, overhead, finish)
+    return code_frames(model, task).container
 
 
 def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "auto") -> Any:
@@ -204,7 +169,7 @@ def decode_volume(
         The weights the file was written with, where they are at hand.
     """
     parsed, on = vqz.parsed, resolve_device(device)
-    network = _network(model or vqz.load_model())
+    network = _model(model or vqz.load_model())
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
     decoded = vqz.decode_codes(network.entropy)
 
@@ -213,8 +178,7 @@ def decode_volume(
             if frame.is_constant:
                 stored, background = empty_frame(frame, shape, dtype), None
             else:
-                coefficients = coefficients_of(codes.grids)
-                x = reconstruct_frame(network, coefficients, frame.step_index, codes.foreground, on)
+                x = reconstruct_frame(network, codes, frame, on)
                 stored = restored_frame(x.cpu().numpy(), codes.foreground, frame, shape, dtype)
                 background = whole_background(codes.foreground, frame, shape)
             if frame.nonfinite:
@@ -246,5 +210,5 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
 
 
 @lru_cache(maxsize=4)
-def _network(loaded: LoadedModel) -> WaveletModel:
-    return wavelet_model(loaded.tensors)
+def _model(loaded: LoadedModel) -> Model:
+    return build_model(loaded.family, loaded.config, loaded.tensors)

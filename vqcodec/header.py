@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,17 +12,46 @@ import numpy as np
 from .errors import FormatError, LimitExceededError, UnsupportedError
 from .formats.container import parse_canonical_json
 from .formats.known import fits, format_of
-from .layout import padded_to_four
 from .limits import DEFAULT_LIMITS, Limits
 
-FAMILIES = {"wavelet": "context-range-1"}
 STEP_INDEX_RANGE = (-256, 1024)
-MOST_STAGES = 3
 VOXEL_TYPES = frozenset(
     ["|b1", "|i1", "|u1"]
     + [f"{order}{kind}{size}" for order in "<>" for kind in "iu" for size in (2, 4, 8)]
     + [f"{order}f{size}" for order in "<>" for size in (2, 4, 8)]
 )
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a header may say of a network family.
+
+    Attributes
+    ----------
+    entropy : str
+        Id of its entropy coder.
+    most_stages : int
+        Codes per channel or site, at most.
+    step_indices : tuple of int
+        Least and largest step index.
+    sides : int
+        The sides of what is decoded are multiples of this many voxels.
+    """
+
+    entropy: str
+    most_stages: int
+    step_indices: tuple[int, int]
+    sides: int
+
+    def padded(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape of what is decoded for a box of voxels."""
+        return tuple(max(1, -(-side // self.sides)) * self.sides for side in shape)
+
+
+FAMILIES = {
+    "wavelet": Family("context-range-1", 3, STEP_INDEX_RANGE, 4),
+    "paper": Family("code-range-1", 64, (0, 0), 64),
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +92,7 @@ class FrameDescription:
     step_index : int
         The quantiser step is ``2 ** (-step_index / 64)``.
     stages : tuple of int
-        Codes per channel of the fine, middle and coarse grid.
+        Codes per channel (family ``paper``: per site) of the fine, middle and coarse grid.
     nonfinite : int
         NaN and infinite voxels.
     """
@@ -143,20 +172,21 @@ def parse_header(
     family, entropy = _text(tree, "family"), _text(tree, "entropy")
     if family not in FAMILIES:
         raise UnsupportedError(f"network family {family!r} is not known to this version")
-    if entropy != FAMILIES[family]:
+    rules = FAMILIES[family]
+    if entropy != rules.entropy:
         raise UnsupportedError(f"entropy coder {entropy!r} is not known to this version")
     model = _object(tree, "model")
     volume = parse_volume(_object(tree, "volume"))
     allowed = min(limits.voxels, limits.voxels_free + limits.voxels_per_byte * file_size)
-    _check_claim(claimed_voxels(volume), allowed, file_size)
+    _check_claim(claimed_voxels(volume, rules), allowed, file_size)
     frames = tree.get("frames")
     count = math.prod(volume.shape[3:])
     if not isinstance(frames, list) or len(frames) != count:
         raise FormatError(f"header does not describe {count} frames")
     if count > limits.frames:
         raise LimitExceededError(f"claims {count} frames, more than {limits.frames}")
-    described = tuple(_frame(frame, volume) for frame in frames)
-    _check_claim(claimed_voxels(volume, described), allowed, file_size)
+    described = tuple(_frame(frame, volume, rules) for frame in frames)
+    _check_claim(claimed_voxels(volume, rules, described), allowed, file_size)
     return Header(
         codes_sha256=_digest(tree, "codes_sha256"),
         family=family,
@@ -168,15 +198,17 @@ def parse_header(
     )
 
 
-def claimed_voxels(volume: VolumeDescription, frames: Iterable[FrameDescription] = ()) -> int:
+def claimed_voxels(
+    volume: VolumeDescription, family: Family, frames: Iterable[FrameDescription] = ()
+) -> int:
     """Voxels a header asks memory for: of the array, or of what is decoded if that is more.
 
-    Decoded are, with sides rounded up to multiples of four, the boxes of the frames, and the
-    whole of every frame with non-finite voxels.
+    Decoded are, with sides rounded up as the family needs it, the boxes of the frames, and
+    the whole of every frame with non-finite voxels.
     """
-    whole = math.prod(padded_to_four(ras_shape(volume)))
+    whole = math.prod(family.padded(ras_shape(volume)))
     decoded = (
-        (0 if frame.is_constant else math.prod(padded_to_four(frame.extent)))
+        (0 if frame.is_constant else math.prod(family.padded(frame.extent)))
         + (whole if frame.nonfinite else 0)
         for frame in frames
     )
@@ -242,7 +274,7 @@ def parse_volume(tree: Mapping[str, Any]) -> VolumeDescription:
     )
 
 
-def _frame(tree: Any, volume: VolumeDescription) -> FrameDescription:
+def _frame(tree: Any, volume: VolumeDescription, family: Family) -> FrameDescription:
     box = ras_shape(volume)
     if not isinstance(tree, dict):
         raise FormatError("header: a frame is not an object")
@@ -251,7 +283,7 @@ def _frame(tree: Any, volume: VolumeDescription) -> FrameDescription:
         for name, high in (
             ("origin", max(box)),
             ("extent", max(box)),
-            ("stages", MOST_STAGES),
+            ("stages", family.most_stages),
         )
     )
     is_constant = extent == (0, 0, 0)
@@ -267,7 +299,7 @@ def _frame(tree: Any, volume: VolumeDescription) -> FrameDescription:
         background=None if background is None else _number(tree, "background"),
         origin=origin,
         extent=extent,
-        step_index=_integer(tree, "step_index", *STEP_INDEX_RANGE),
+        step_index=_integer(tree, "step_index", *family.step_indices),
         stages=stages,
         nonfinite=_integer(tree, "nonfinite", 0, math.prod(box)),
     )

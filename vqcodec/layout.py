@@ -44,6 +44,17 @@ CORNERS: tuple[tuple[int, int, int], ...] = tuple(
 )
 
 
+#: Side in voxels of a site of each grid level.
+LEVEL_SIDES = {"fine": 4, "middle": 16, "coarse": 64}
+
+
+def site_padding(shape: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Voxels to add before and after each side, so that whole coarse sites fill the frame."""
+    coarse = LEVEL_SIDES["coarse"]
+    missing = [-(-side // coarse) * coarse - side for side in shape]
+    return tuple((each // 2, each - each // 2) for each in missing)
+
+
 def step_of(step_index: int) -> float:
     """Quantiser step in units of the robust intensity range."""
     return float(2.0 ** (-step_index / STEPS_PER_OCTAVE))

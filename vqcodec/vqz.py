@@ -11,11 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .entropy.context_model import ContextModel, context_model
-from .entropy.frame import Streams, decode_frame_codes
+from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
 from .formats.container import (
     Container,
@@ -25,26 +21,18 @@ from .formats.container import (
     unpack,
     write_atomically,
 )
-from .grids import Grid, codes_sha256, grids_of
+from .frame_grids import DecodedFrame, EntropyModel, decode_frame_grids, entropy_model
+from .grids import Grid, codes_sha256
 from .header import Header, parse_figures, parse_header
-from .layout import LEVEL_NAMES
 from .registry import LoadedModel, load_weights
 
 LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
 
 
-@dataclass(frozen=True)
-class DecodedFrame:
-    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant."""
-
-    foreground: NDArray[np.bool_]
-    grids: dict[str, Grid]
-
-
 @lru_cache(maxsize=4)
-def entropy_model_of(model: LoadedModel) -> ContextModel:
+def entropy_model_of(model: LoadedModel) -> EntropyModel:
     """Entropy model of loaded weights, built once."""
-    return context_model(model.tensors)
+    return entropy_model(model.family, model.tensors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +156,9 @@ class VQZ:
         }
 
     def streams(self, index: int) -> Streams:
-        """Coded streams of a frame."""
+        """Coded streams of a frame; all empty where it is constant."""
+        if self.parsed.frames[index].is_constant:
+            return Streams(b"", (b"", b"", b""))
         has_mask = self.container.has(SectionKind.MASK, index)
         fine, middle, coarse = (self.container.section(kind, index) for kind in LEVEL_KINDS)
         mask = self.container.section(SectionKind.MASK, index) if has_mask else b""
@@ -190,7 +180,7 @@ class VQZ:
             )
         return model
 
-    def decode_codes(self, model: ContextModel) -> list[DecodedFrame]:
+    def decode_codes(self, model: EntropyModel) -> list[DecodedFrame]:
         """Codes of every frame, held against the hash in the header.
 
         Raises
@@ -198,15 +188,10 @@ class VQZ:
         FormatError
             If the streams cannot have been written with this model, or are not what was.
         """
-        decoded = []
-        for index, frame in enumerate(self.parsed.frames):
-            if frame.is_constant:
-                decoded.append(DecodedFrame(np.zeros((0, 0, 0), bool), empty_grids()))
-                continue
-            foreground, coefficients = decode_frame_codes(
-                model, self.streams(index), frame.step_index, frame.extent
-            )
-            decoded.append(DecodedFrame(foreground, grids_of(coefficients, frame.stages)))
+        decoded = [
+            decode_frame_grids(model, self.streams(index), frame)
+            for index, frame in enumerate(self.parsed.frames)
+        ]
         if codes_sha256(frame.grids for frame in decoded) != self.parsed.codes_sha256:
             raise FormatError("decoded codes do not match their hash (file or model is damaged)")
         return decoded
@@ -215,8 +200,9 @@ class VQZ:
     def codes(self) -> Mapping[str, Grid]:
         """The uint8 index grids of the first frame, ``(codes, D/f, H/f, W/f)`` each.
 
-        Keys are ``fine``, ``middle`` and ``coarse``. Decoded, and held against the hash in the
-        header, at first use. For volumes of several frames see :meth:`all_codes`.
+        With models of family ``paper`` these are its tokens. Keys are ``fine``, ``middle`` and
+        ``coarse``. Decoded, and held against the hash in the header, at first use. For volumes
+        of several frames see :meth:`all_codes`.
         """
         return self.all_codes()[0]
 
@@ -231,12 +217,7 @@ class VQZ:
             If the weights are not to be had.
         """
         model = entropy_model_of(self.load_model())
-        return [frame.grids for frame in self.decode_codes(model)]
-
-
-def empty_grids() -> dict[str, Grid]:
-    """Grids of a constant frame."""
-    return {name: np.zeros((0, 0, 0, 0), np.uint8) for name in LEVEL_NAMES}
+        return [dict(frame.grids) for frame in self.decode_codes(model)]
 
 
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:

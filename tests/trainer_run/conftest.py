@@ -11,8 +11,9 @@ import pytest
 import torch
 from scipy import ndimage
 
-from vqcodec.trainer.pack_preparation import prepare_pack, sources_of
+from vqcodec.trainer.pack_preparation import prepare_pack
 from vqcodec.trainer.recipe import Recipe, read_recipe
+from vqcodec.trainer.scan_sources import sources_of
 
 SIDES = (40, 48, 36)
 SETTINGS = (

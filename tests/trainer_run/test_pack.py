@@ -12,7 +12,8 @@ from vqcodec.trainer import pack_preparation
 from vqcodec.trainer.failures import TrainingError
 from vqcodec.trainer.frames import FRAMES, conform
 from vqcodec.trainer.pack import Pack, quantise
-from vqcodec.trainer.pack_preparation import PreparationOptions, prepare_pack, sources_of
+from vqcodec.trainer.pack_preparation import PreparationOptions, prepare_pack
+from vqcodec.trainer.scan_sources import sources_of
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -48,7 +48,8 @@ class ContextModel:
     signed_map: NDArray[np.int8]
 
 
-def _tensor(tensors: Tensors, name: str) -> NDArray[Any]:
+def tensor_of(tensors: Tensors, name: str) -> NDArray[Any]:
+    """A tensor that must be there."""
     try:
         return tensors[name]
     except KeyError:
@@ -56,7 +57,7 @@ def _tensor(tensors: Tensors, name: str) -> NDArray[Any]:
 
 
 def _networks(tensors: Tensors, prefix: str, limits: NDArray[np.float64]) -> IntegerNetworks:
-    parts = {part: _tensor(tensors, f"{prefix}/{part}") for part in NETWORK_PARTS}
+    parts = {part: tensor_of(tensors, f"{prefix}/{part}") for part in NETWORK_PARTS}
     return IntegerNetworks(
         first=parts["first"].astype(np.float32),
         first_shift=parts["first_shift"].astype(np.int64),
@@ -69,9 +70,21 @@ def _networks(tensors: Tensors, prefix: str, limits: NDArray[np.float64]) -> Int
 
 
 def _tables(tensors: Tensors, name: str) -> TableSet:
-    frequencies = _tensor(tensors, name)
+    frequencies = tensor_of(tensors, name)
     check_frequencies(frequencies, name)
     return TableSet(frequencies)
+
+
+def mask_model(tensors: Tensors) -> MaskModel:
+    """Build the mask coder from the tensors ``mask/...``.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If a tensor is missing, of the wrong shape, or would not compute exactly.
+    """
+    networks = _networks(tensors, "mask", mask_input_limits())
+    return MaskModel(networks, _tables(tensors, "mask/tables"))
 
 
 def context_model(tensors: Tensors) -> ContextModel:
@@ -89,7 +102,7 @@ def context_model(tensors: Tensors) -> ContextModel:
     """
     limits = input_limits()
     magnitude_map, signed_map = (
-        _tensor(tensors, f"maps/{part}") for part in ("magnitude", "signed")
+        tensor_of(tensors, f"maps/{part}") for part in ("magnitude", "signed")
     )
     if max(np.abs(magnitude_map).max(), np.abs(signed_map).max()) > COMPANDED_MAX:
         raise ModelUnavailableError("companding tables exceed their range")
@@ -103,8 +116,5 @@ def context_model(tensors: Tensors) -> ContextModel:
     )
     if max(group.networks.largest_output for group in groups) >= OUTPUT_LIMIT:
         raise ModelUnavailableError("context networks give locations beyond what is coded")
-    mask = MaskModel(
-        _networks(tensors, "mask", mask_input_limits()), _tables(tensors, "mask/tables")
-    )
     low_pass = _tables(tensors, "low_pass/escapes")
-    return ContextModel(groups, mask, low_pass, magnitude_map, signed_map)
+    return ContextModel(groups, mask_model(tensors), low_pass, magnitude_map, signed_map)

@@ -18,7 +18,7 @@ from .coder import Phase, SplitModel, decode_split, encode_split
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
-from .mask import decode_mask, encode_mask
+from .mask import MaskModel, decode_mask, encode_mask
 from .neighbourhood import SplitContext
 from .stream import Decoder, Encoder
 from .support import coded_support, foreground_fractions
@@ -180,16 +180,14 @@ def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger
     return values
 
 
-def encode_foreground(model: ContextModel, foreground: NDArray[np.bool_]) -> bytes:
+def encode_foreground(model: MaskModel, foreground: NDArray[np.bool_]) -> bytes:
     """Mask stream of a crop ``(D, H, W)``; empty when every voxel is foreground."""
-    return b"" if foreground.all() else encode_mask(foreground, model.mask)
+    return b"" if foreground.all() else encode_mask(foreground, model)
 
 
-def decode_foreground(
-    model: ContextModel, data: bytes, shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
+def decode_foreground(model: MaskModel, data: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Inverse of :func:`encode_foreground`."""
-    return decode_mask(data, shape, model.mask) if data else np.ones(shape, bool)
+    return decode_mask(data, shape, model) if data else np.ones(shape, bool)
 
 
 def decode_frame_codes(
@@ -202,5 +200,5 @@ def decode_frame_codes(
     FormatError
         If the streams cannot have been written with this model.
     """
-    foreground = decode_foreground(model, streams.mask, shape)
+    foreground = decode_foreground(model.mask, streams.mask, shape)
     return foreground, decode_levels(model, frame_geometry(foreground), step_index, streams.levels)

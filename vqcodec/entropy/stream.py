@@ -64,6 +64,12 @@ class Encoder:
         for table, positions in table_groups(tables):
             self._coder.encode(narrow[positions], models[table])
 
+    def conditional(self, symbols: NDArray[np.int64], frequencies_NK: NDArray[np.int64]) -> None:
+        """Write symbols that each have a table of their own."""
+        family = constriction.stream.model.Categorical(perfect=False)
+        less_one = frequencies_NK.astype(np.float64) - 1.0
+        self._coder.encode(symbols.astype(np.int32), family, less_one)
+
     def raw(self, values: NDArray[np.int64], bits: int) -> None:
         """Write ``bits`` equiprobable bits of each value, most significant chunk first."""
         for shift, width in _chunks(bits):
@@ -103,6 +109,15 @@ class Decoder:
         for table, positions in table_groups(tables):
             out[positions] = self._decode(models[table], len(positions))
         return out
+
+    def conditional(self, frequencies_NK: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read one symbol for each table ``(N, K)``; rows sum to 2**24."""
+        family = constriction.stream.model.Categorical(perfect=False)
+        try:
+            read = self._coder.decode(family, frequencies_NK.astype(np.float64) - 1.0)
+        except AssertionError as error:
+            raise FormatError("entropy-coded stream is damaged") from error
+        return read.astype(np.int64)  # type: ignore[no-any-return]
 
     def raw(self, count: int, bits: int) -> NDArray[np.int64]:
         """Inverse of :meth:`Encoder.raw`."""

@@ -54,7 +54,7 @@ class FrameEncoder:
         ]
         self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
-        self.mask_stream = encode_foreground(self.model.entropy, self.foreground)
+        self.mask_stream = encode_foreground(self.model.entropy.mask, self.foreground)
         self._filled_for = 0.0
         self.details: tuple[NDArray[np.float32], ...] = ()
         self.low_pass = np.zeros(0, np.float32)

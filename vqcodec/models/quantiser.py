@@ -97,13 +97,28 @@ class VectorCodebook(Codebook):
             return
         fresh = torch.zeros(self.size, self.dimension + 1, device=z_ND.device)
         if is_first_rank():
-            limit = START_POINTS_PER_ENTRY * self.size
-            sample = z_ND[torch.randperm(z_ND.shape[0], device=z_ND.device)[:limit]]
+            sample = _drawn(z_ND, START_POINTS_PER_ENTRY * self.size)
             clusters = k_means(sample, self.size)
             counts_K = clusters.counts_K * (z_ND.shape[0] / sample.shape[0])
             fresh = torch.cat((clusters.centres_KD, counts_K[:, None]), dim=1)
         fresh = from_first_rank(fresh)
         self._take_start(fresh[:, :-1], fresh[:, -1] * world_size())
+        self.started.fill_(True)
+
+    @torch.no_grad()
+    def start_on(self, z_ND: Tensor, latents_a_step: float) -> None:
+        """Start by k-means on many batches at once, so that averages go on from there.
+
+        Parameters
+        ----------
+        z_ND : Tensor
+            Latents of many batches.
+        latents_a_step : float
+            How many of them a training step sees.
+        """
+        clusters = k_means(_drawn(z_ND, START_POINTS_PER_ENTRY * self.size), self.size)
+        share = latents_a_step / float(clusters.counts_K.sum())
+        self._take_start(clusters.centres_KD, clusters.counts_K * share)
         self.started.fill_(True)
 
     def _take_start(self, entries_KD: Tensor, counts_K: Tensor) -> None:
@@ -171,6 +186,12 @@ class EmaCodebook(VectorCodebook):
         self.sums.copy_(entries_KD * counts_K[:, None])
 
     @torch.no_grad()
+    def start_on(self, z_ND: Tensor, latents_a_step: float) -> None:
+        """As for all vector codebooks; the averages count as warm."""
+        super().start_on(z_ND, latents_a_step)
+        self.steps.fill_(WARM_UP / (1.0 - self.decay))
+
+    @torch.no_grad()
     def learn(self, z_ND: Tensor, codes_N: Tensor) -> None:
         """Move averages and entries towards a batch, then revive what is dead."""
         batch = torch.zeros_like(self.sums).index_add_(0, codes_N, z_ND)
@@ -213,3 +234,8 @@ class EmaCodebook(VectorCodebook):
         self.missed[revived] = 0.0
         self.counts[revived] = REVIVED_OVER_THRESHOLD * threshold
         self.sums[revived] = latents * (REVIVED_OVER_THRESHOLD * threshold)
+
+
+def _drawn(z_ND: Tensor, most: int) -> Tensor:
+    """At most so many rows, at random."""
+    return z_ND[torch.randperm(z_ND.shape[0], device=z_ND.device)[:most]]

@@ -24,8 +24,9 @@ class QuantiserOutput:
     codes_BSDHW : Tensor
         uint8.
     commitment : Tensor
-        Second term of equation 4 without its weight: mean square over elements, and mean
-        over all prefixes of the stages in use.
+        Second term of equation 4 without its weight: mean square, over elements, of what all
+        stages in use leave over. (Asked of shorter prefixes too, it pulls the latents to the
+        entries of the first stage: measured, 10 dB are gone in 20 steps.)
     codebook_loss : Tensor
         First term of equation 4, mean over stages; zero unless learned by gradient.
     perplexity_S, usage_S : Tensor
@@ -130,21 +131,21 @@ class ResidualQuantiser(nn.Module):
             Use the first so many only; the same number on all ranks.
         """
         with torch.autocast(z_BCDHW.device.type, enabled=False):
-            z_ND = _rows(z_BCDHW)
+            z_ND = rows_of(z_BCDHW)
             rest_ND, total_ND = z_ND, torch.zeros_like(z_ND)
-            codes, commitments, codebook_losses = [], [], []
+            codes, codebook_losses = [], []
             in_use = self._stages(stages)
             for codebook in in_use:
                 if self.training:
                     codebook.prepare(rest_ND.detach())
                 quantised_ND, codes_N = codebook.quantise(rest_ND)
                 total_ND = total_ND + quantised_ND
-                commitments.append(codebook.commitment(z_ND, total_ND))
                 codebook_losses.append(codebook.codebook_loss(rest_ND, quantised_ND))
                 codes.append(codes_N)
                 if self.training:
                     codebook.learn(rest_ND.detach(), codes_N)
                 rest_ND = rest_ND - quantised_ND.detach()
+            commitment = in_use[-1].commitment(z_ND, total_ND)
             if not in_use[0].carries_gradient:
                 # The difference is zero: the value is exactly what the decoder will look up.
                 total_ND = total_ND.detach() + (z_ND - z_ND.detach())
@@ -152,7 +153,7 @@ class ResidualQuantiser(nn.Module):
             return QuantiserOutput(
                 _volume(total_ND, z_BCDHW.shape),
                 codes_BSDHW,
-                torch.stack(commitments).mean(),
+                commitment,
                 torch.stack(codebook_losses).mean(),
                 *code_statistics(codes_BSDHW, self.size),
             )
@@ -161,7 +162,7 @@ class ResidualQuantiser(nn.Module):
     def encode(self, z_BCDHW: Tensor, stages: int | None = None) -> Tensor:
         """Codes ``(B, S, D, H, W)``, uint8; nothing is learned."""
         with torch.autocast(z_BCDHW.device.type, enabled=False):
-            rest_ND = _rows(z_BCDHW)
+            rest_ND = rows_of(z_BCDHW)
             codes = []
             for codebook in self._stages(stages):
                 codes_N = codebook.choose(rest_ND)
@@ -194,7 +195,8 @@ class ResidualQuantiser(nn.Module):
             return _volume(total_ND, torch.Size((b, self.dimension, *sides)))
 
 
-def _rows(z_BCDHW: Tensor) -> Tensor:
+def rows_of(z_BCDHW: Tensor) -> Tensor:
+    """Latents ``(B, C, D, H, W)`` as float32 rows, one a site."""
     return z_BCDHW.float().movedim(1, -1).reshape(-1, z_BCDHW.shape[1])
 
 

@@ -88,7 +88,7 @@ def analyse_frame(
     return analyse(x_DHW)
 
 
-def reconstruct_frame(
+def reconstruct_coefficients(
     model: WaveletModel,
     coefficients: Coefficients,
     step_index: int,

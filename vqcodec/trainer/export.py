@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import errno
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..formats.container import write_atomically
 from ..registry import write_weights
 from .checkpoint import CHECKPOINT_NAME, read_checkpoint
-from .fine_tuning import COUNTS, SUMS, network_tensors
+from .code_prior import code_tensors
+from .failures import TrainingError
+from .fine_tuning import COUNTS, SUMS, network_tensors, with_sums
 from .logs import read_log
-from .recipe import recipe_from_json
+from .pack import Pack
+from .recipe import Recipe, recipe_from_json
 from .run_folder import MODES, RunFolder
-from .systems import system_of
+from .sampling import Patches
+from .systems import PaperSystem, System, system_of
 
+PRIOR_PATCH = (128, 128, 128)
+FIRST_PRIOR_NUMBER = 1 << 41
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
@@ -39,6 +48,9 @@ def export_run(
     model_id: str | None = None,
     license: str = "",
     overwrite: bool = False,
+    pack: Path | None = None,
+    prior_patches: int = 64,
+    tell: Callable[[str], None] = print,
 ) -> Exported:
     """Write the newest checkpoint of a run as fp16 safetensors, and a card beside it.
 
@@ -52,11 +64,16 @@ def export_run(
         Name of the model; by default that of the file.
     license : str
         Of the weights.
+    pack : Path, optional
+        Training pack to learn the entropy tables from, on as many patches as
+        ``prior_patches`` says. Without tables a model cannot compress.
+    tell : callable
+        Told how the tables come on.
 
     Raises
     ------
     TrainingError
-        There is no checkpoint, or it is damaged.
+        There is no checkpoint, it is damaged, or its network has no codes to make tables for.
     FileExistsError
         A file exists and ``overwrite`` is false.
     """
@@ -66,11 +83,17 @@ def export_run(
     recipe = recipe_from_json(metadata["recipe"])
     system = system_of(recipe)
     name, card = model_id or target.stem, target.with_suffix(".md")
-    if card.exists() and not overwrite:
-        raise FileExistsError(17, "File exists", str(card))
+    for path in (target, card):
+        if path.exists() and not overwrite:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
+    tensors = exported_tensors(network_tensors(state))
+    if pack is not None:
+        tensors |= _entropy_tensors(tensors, recipe, system, pack, metadata, prior_patches, tell)
     sha256 = write_weights(
         target,
-        exported_tensors(network_tensors(state)),
+        tensors,
         system.config(),
         model_id=name,
         family=system.family,
@@ -80,7 +103,8 @@ def export_run(
     )
     figures = RunFolder(checkpoint.parent).validation
     rows = read_log(figures) if figures.is_file() else []
-    text = card_text(name, sha256, license, system.family, state, rows)
+    can_compress = system.family == "paper" and pack is not None
+    text = card_text(name, sha256, license, system.family, state, rows, can_compress)
     write_atomically(card, text.encode(), overwrite=overwrite)
     return Exported(target, card, sha256, target.stat().st_size)
 
@@ -120,6 +144,7 @@ def card_text(
     family: str,
     state: Mapping[str, Any],
     validation: list[dict[str, str]],
+    can_compress: bool,
 ) -> str:
     """Write a model card, Markdown."""
     metadata = state["metadata"]
@@ -148,13 +173,36 @@ def card_text(
         last = validation[-1]
         figures = [f"- {column}: {value}" for column, value in last.items() if value]
         lines += ["", "## Middle patches of held-out scans, last measurement", "", *figures]
-    lines += [
-        "",
-        "## Limits",
-        "",
-        f"The codec cannot compress with a model of family `{family}` yet: this file holds the "
-        "network's weights and codebooks, without entropy tables. `vqz train run --fine-tune` "
-        "reads it. For research, not for diagnosis.",
-        "",
-    ]
+    lines += ["", "## Limits", ""]
+    if not can_compress:
+        lines.append(
+            "This file holds the network's weights and codebooks without entropy tables, so the "
+            "codec cannot compress with it: `vqz train export --pack` adds them. "
+            "`vqz train run --fine-tune` reads it."
+        )
+    lines += ["For research, not for diagnosis.", ""]
     return "\n".join(lines)
+
+
+def _entropy_tensors(
+    tensors: Mapping[str, np.ndarray],
+    recipe: Recipe,
+    system: System,
+    pack_path: Path,
+    metadata: Mapping[str, Any],
+    patches: int,
+    tell: Callable[[str], None],
+) -> dict[str, np.ndarray]:
+    """Entropy tables for the network in half precision, from scans it was trained on."""
+    if not isinstance(system, PaperSystem):
+        raise TrainingError(f"models of family {system.family!r} have no codes to make tables for")
+    weights = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
+    system.network.load_state_dict(with_sums(weights))
+    settings = replace(recipe.data, patch=PRIOR_PATCH, batch_size=1)
+    pack = Pack(pack_path)
+    scans = pack.select(recipe.data.splits, metadata["group"])
+    if not scans:
+        raise TrainingError(f"{pack_path}: no scan of the run's group is for training")
+    drawn = Patches(pack, scans, replace(recipe, data=settings))
+    numbers = range(FIRST_PRIOR_NUMBER, FIRST_PRIOR_NUMBER + patches)
+    return code_tensors(system.network, (drawn[number][0] for number in numbers), tell)

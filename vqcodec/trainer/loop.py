@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..models.collectives import is_first_rank
 from .checkpoint import read_checkpoint, seed_everything
+from .codebook_start import begin_linearly
 from .distribution import any_rank, processes
 from .failures import TrainingError, telling_out_of_memory, what_is_kept
 from .fine_tuning import start_from
@@ -24,7 +25,7 @@ from .recipe import Recipe, differing_settings, recipe_from_json
 from .run_folder import Purpose, RunFolder, describe_run
 from .run_state import RunState
 from .sampling import Patches, Share, batches
-from .systems import system_of
+from .systems import PaperSystem, system_of
 from .validation import measure_and_draw
 
 
@@ -135,6 +136,8 @@ class _Run:
         origin = None
         if saved is None and purpose.fine_tune is not None:
             origin = start_from(system, purpose.fine_tune)
+        elif saved is None and recipe.start.kind == "linear" and isinstance(system, PaperSystem):
+            begin_linearly(system.network, recipe, self.patches)
         system.to(device).train()
         self.state = RunState(system, Minimiser(system, recipe, device))
         seed_everything(recipe.seed, share.rank)

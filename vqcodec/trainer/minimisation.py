@@ -54,6 +54,7 @@ class Minimiser:
         self.course = CosineRestarts(
             settings.first_cycle, settings.cycle_growth, settings.cycle_decay, settings.floor
         )
+        self.warm_up = settings.warm_up
         self.optimisers: dict[str, Optimizer] = {
             name: Adam([{**row, "top": row["lr"]} for row in rows], betas=settings.betas)
             for name, rows in system.groups(settings.learning_rate).items()
@@ -64,13 +65,16 @@ class Minimiser:
 
     def rate(self, step: int) -> float:
         """Learning rate of the network at a step."""
-        return self.learning_rate * self.course(step)
+        return self.learning_rate * self._factor(step)
+
+    def _factor(self, step: int) -> float:
+        return self.course(step) * min(1.0, (step + 1) / max(1, self.warm_up))
 
     def step(self, x_B1DHW: Tensor, step: int) -> StepResult:
         """Minimise every objective once; all ranks call it together."""
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
-                group["lr"] = group["top"] * self.course(step)
+                group["lr"] = group["top"] * self._factor(step)
         objectives = self.system.objectives(x_B1DHW, step)
         total, norms = 0.0, {}
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +47,9 @@ class PackedScan:
         Whether everything outside the box is exact zero (skull-stripped).
     manifest : mapping of str to str
         The row of the manifest, for filters.
+    registration : mapping
+        How it was registered, moved and stripped; empty if it was not. See
+        :func:`vqcodec.trainer.stripping.in_mni_space`.
     """
 
     key: str
@@ -61,6 +64,7 @@ class PackedScan:
     zero: int
     masked: bool
     manifest: Mapping[str, str]
+    registration: Mapping[str, Any] = field(default_factory=dict)
 
 
 def quantise(x_DHW: FloatVolume, dtype: PackType) -> tuple[NDArray[Any], float, int]:
@@ -114,6 +118,8 @@ def add_scan(
     )
     record = {name: value for name, value in vars(scan).items() if name not in ("key", "shape")}
     record["manifest"] = dict(scan.manifest)
+    if not record["registration"]:
+        del record["registration"]
     file[key].attrs["scan"] = json.dumps(record, sort_keys=True)
     return scan
 

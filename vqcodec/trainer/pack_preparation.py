@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -18,27 +18,14 @@ from .. import __version__
 from ..background import foreground, solid_background
 from ..conform import bounding_box, crop
 from ..errors import VolumeError, VqzError
-from ..formats.volumes import (
-    pair_paths,
-    read_volume,
-    volume_suffix,
-)
+from ..formats.volumes import read_volume
+from .ants_registration import ants_registrar
 from .failures import TrainingError
 from .frames import FRAMES, FrameName, conform, scaled_volume, voxel_size_mm
+from .mni import Registrar, mni_template, place
 from .pack import PACK_FORMAT, PACK_VERSION, PackType, add_scan
-
-
-@dataclass(frozen=True)
-class ScanSource:
-    """A scan to pack: its file, and what a manifest says about it."""
-
-    path: Path
-    name: str
-    split: str = "train"
-    source: str = "unknown"
-    licence: str = "unknown"
-    sha256: str = ""
-    manifest: Mapping[str, str] = field(default_factory=dict)
+from .scan_sources import ScanSource
+from .stripping import MniSteps, in_mni_space
 
 
 @dataclass(frozen=True)
@@ -48,18 +35,28 @@ class PreparationOptions:
     Attributes
     ----------
     dtype : {"uint8", "uint16"}
-    conform : bool
-        Resample to 1 mm and centre in 192x256x192 (RAS), as the paper's networks expect.
+    frame : {"own", "paper", "low"}
+        Voxels of the scan's own, or resampled to 192x256x192 (RAS) at 1 mm, as the paper's
+        networks expect, or to 64^3 at 3 mm.
     synthetic : int
         Number of synthetic volumes to add; see :mod:`vqcodec.trainer.synthetic`.
     seed : int
         Of the synthetic volumes.
+    register : {"mni"} or None
+        Bring every scan to MNI space; the frame ``"own"`` is then that of the template.
+    strip : bool
+        Keep only the brain. Registers too, if only to know where the brain is.
+    blur_mm : float
+        Of the brain mask; see :func:`vqcodec.trainer.stripping.soft_mask`.
     """
 
     dtype: PackType = "uint16"
     frame: FrameName = "own"
     synthetic: int = 0
     seed: int = 0
+    register: Literal["mni"] | None = None
+    strip: bool = False
+    blur_mm: float = MniSteps.blur_mm
 
 
 @dataclass(frozen=True)
@@ -71,88 +68,18 @@ class PackSummary:
     nbytes: int
 
 
-def sources_of(
-    place: Path,
-    splits: Sequence[str] = ("train", "val"),
-    modality: str | None = "T1w",
-    licence: str = "unknown",
-    validation_share: float = 0.0,
-) -> tuple[ScanSource, ...]:
-    """Find the scans of a manifest, or of a folder with or without one.
+def pack_scan(
+    file: h5py.File,
+    source: ScanSource,
+    options: PreparationOptions,
+    registrar: Registrar | None = None,
+) -> None:
+    """Read one scan and append it to an open pack.
 
     Parameters
     ----------
-    place : Path
-        A CSV file with a column ``path`` and, if known, ``split``, ``source``, ``licence``,
-        ``modality`` and ``sha256``; or a folder, with such a ``manifest.csv`` or without.
-    splits : sequence of str
-        Rows to take.
-    modality : str or None
-        Take only rows of this modality, where the manifest names one.
-    licence : str
-        Of scans that no manifest describes.
-    validation_share : float
-        Share of the scans without a manifest to call ``val``, chosen by a hash of the name.
-
-    Raises
-    ------
-    TrainingError
-        There are no such scans.
-    OSError
-        The manifest or folder cannot be read.
-    """
-    manifest = place / "manifest.csv" if place.is_dir() else place
-    if place.is_dir() and not manifest.is_file():
-        found = _sources_of_folder(place, licence, validation_share)
-    else:
-        found = [
-            source
-            for source, row in _rows_of(manifest, licence)
-            if source.split in splits and modality in (None, row.get("modality", modality))
-        ]
-    if not found:
-        raise TrainingError(f"{place}: there is no scan to train on")
-    return tuple(found)
-
-
-def _rows_of(manifest: Path, licence: str) -> Iterator[tuple[ScanSource, dict[str, str]]]:
-    with manifest.open(newline="", encoding="utf-8") as table:
-        rows = csv.DictReader(table)
-        if "path" not in (rows.fieldnames or ()):
-            raise TrainingError(f"{manifest}: not a manifest: it has no column 'path'")
-        for row in rows:
-            known = {name: value for name, value in row.items() if name and value}
-            yield (
-                ScanSource(
-                    path=manifest.parent / row["path"],
-                    name=row["path"],
-                    split=known.get("split", "train"),
-                    source=known.get("source", "unknown"),
-                    licence=known.get("licence", licence),
-                    sha256=known.get("sha256", ""),
-                    manifest=known,
-                ),
-                known,
-            )
-
-
-def _sources_of_folder(folder: Path, licence: str, validation_share: float) -> list[ScanSource]:
-    found: dict[Path, ScanSource] = {}
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or not volume_suffix(path):
-            continue
-        if volume_suffix(path).lower().startswith((".hdr", ".img")):
-            with suppress(VolumeError):
-                path = pair_paths(path)[0]
-        name = path.relative_to(folder).as_posix()
-        draw = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
-        split = "val" if draw < validation_share else "train"
-        found[path] = ScanSource(path, name, split, folder.name, licence)
-    return list(found.values())
-
-
-def pack_scan(file: h5py.File, source: ScanSource, options: PreparationOptions) -> None:
-    """Read one scan and append it to an open pack.
+    registrar : Registrar, optional
+        Needed if scans are to be registered or stripped.
 
     Raises
     ------
@@ -164,10 +91,17 @@ def pack_scan(file: h5py.File, source: ScanSource, options: PreparationOptions) 
         raise VolumeError("is not the file that the manifest describes: its sha256 differs")
     volume = read_volume(source.path)
     x_DHW, voxel_mm = scaled_volume(volume), voxel_size_mm(volume)
+    registration: dict[str, Any] = {}
+    if registrar is not None:
+        steps = MniSteps(options.register is not None, options.strip, options.blur_mm)
+        scan, registration = in_mni_space(
+            place(x_DHW, volume), mni_template(), registrar, steps, options.frame
+        )
+        x_DHW, voxel_mm = scan.x_DHW, scan.voxel_mm
     masked = solid_background(x_DHW) is not None
-    if options.frame == "own":
+    if options.register is None and options.frame == "own":
         x_DHW = crop(x_DHW, *bounding_box(foreground(x_DHW)))
-    else:
+    elif options.register is None:
         frame = FRAMES[options.frame]
         x_DHW, voxel_mm = conform(x_DHW, voxel_mm, frame), (frame.voxel_mm,) * 3
     add_scan(
@@ -183,6 +117,7 @@ def pack_scan(file: h5py.File, source: ScanSource, options: PreparationOptions) 
             "voxel_mm": voxel_mm,
             "masked": masked,
             "manifest": dict(source.manifest),
+            "registration": registration,
         },
     )
 
@@ -194,13 +129,15 @@ def prepare_pack(
     overwrite: bool = False,
     skipped: Callable[[str, str], None] = lambda name, reason: None,
     watch: Callable[[Sequence[ScanSource]], Iterator[ScanSource]] = iter,
+    registrar: Registrar | None = None,
 ) -> PackSummary:
     """Write a training pack.
 
     Parameters
     ----------
     sources : sequence of ScanSource
-        From :func:`sources_of`; may be empty if synthetic volumes are asked for.
+        From :func:`~vqcodec.trainer.scan_sources.sources_of`; may be empty if synthetic
+        volumes are asked for.
     target : Path
         The pack. It appears only when it is complete.
     overwrite : bool
@@ -209,22 +146,29 @@ def prepare_pack(
         Told the name of a scan that cannot be used, and why; the others go on.
     watch : callable
         Passes the sources on, to show progress.
+    registrar : Registrar, optional
+        Who registers, where the options ask for it; by default ANTs.
 
     Raises
     ------
     TrainingError
-        No scan could be used.
+        No scan could be used, or antspyx or nilearn is missing.
     FileExistsError
         The pack exists.
     OSError
         It cannot be written; ``target`` is as it was.
     """
     options = options or PreparationOptions()
+    if options.register is None and not options.strip:
+        registrar = None
+    elif sources:
+        mni_template()
+        registrar = registrar or ants_registrar()
     reasons: list[tuple[str, str]] = []
     with _new_file(target, overwrite) as file:
         for source in watch(sources):
             try:
-                pack_scan(file, source, options)
+                pack_scan(file, source, options, registrar)
             except (VqzError, FileNotFoundError, PermissionError) as error:
                 reason = str(error) if isinstance(error, VqzError) else str(error.strerror)
                 reasons.append((source.name, reason))

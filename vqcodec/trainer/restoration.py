@@ -28,7 +28,7 @@ from ..models.restoration import (
     from_blocks,
     network_inputs,
 )
-from ..models.wavelet_family import WaveletModel, reconstruct_frame, step_of, wavelet_model
+from ..models.wavelet_family import WaveletModel, reconstruct_coefficients, step_of, wavelet_model
 from ..registry import read_weights
 from .context_samples import pick_scan
 from .scans import augment, load_scan, scans_of
@@ -62,7 +62,7 @@ def make_pair(model: WaveletModel, x_DHW: NDArray[np.float32], step_index: int) 
     pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
     plain = replace(model, restoration=None)
     whole = np.ones(shape, bool)
-    decoded = reconstruct_frame(plain, coefficients, step_index, whole, on).numpy()
+    decoded = reconstruct_coefficients(plain, coefficients, step_index, whole, on).numpy()
     return Pair(
         np.pad(x, pads).astype(np.float16),
         decoded.astype(np.float16),

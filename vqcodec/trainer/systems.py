@@ -22,7 +22,8 @@ from .baselines.alpha_wgan_training import (
 )
 from .failures import RecipeError
 from .losses import AdaptiveLoss, BaurLoss, GradientTermSchedule, HybridLoss, ReconstructionLoss
-from .recipe import LossSettings, Recipe
+from .recipe import Recipe
+from .recipe_settings import LossSettings
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -117,11 +118,17 @@ class PaperSystem(System):
         self.loss = reconstruction_loss(recipe.loss, recipe.data.patch)
         self.commitment = recipe.loss.commitment
         self.adaptive_learning_rate = recipe.loss.adaptive_learning_rate
+        self.encoder_rate = recipe.optimiser.encoder_rate
         self.precision = DTYPES[recipe.run.precision]
 
     def groups(self, learning_rate: float) -> Groups:
         """One optimiser; alpha and scale of the adaptive loss have their own learning rate."""
-        groups = [{"params": list(self.network.parameters()), "lr": learning_rate}]
+        decoder = set(self.network.decoder.parameters())
+        before = [p for p in self.network.parameters() if p not in decoder]
+        groups = [
+            {"params": list(self.network.decoder.parameters()), "lr": learning_rate},
+            {"params": before, "lr": learning_rate * self.encoder_rate},
+        ]
         if isinstance(self.loss, nn.Module) and (learned := list(self.loss.parameters())):
             groups.append({"params": learned, "lr": self.adaptive_learning_rate})
         return {"network": groups}

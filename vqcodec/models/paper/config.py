@@ -15,7 +15,7 @@ Stem = Literal["paper", "space-to-depth"]
 QuantiserKind = Literal["ema", "gradient", "fsq"]
 
 CHOICES = {
-    "averaging": ("everywhere", "upsampling"),
+    "averaging": ("everywhere", "upsampling", "none"),
     "quantiser": ("ema", "gradient", "fsq"),
     "stem": ("paper", "space-to-depth"),
 }
@@ -47,8 +47,11 @@ class PaperConfig:
         Of the moving averages of equation 5, and of their Laplace smoothing.
     stage_dropout : float
         Probability that a training step uses a random prefix of the stages.
-    averaging : {"everywhere", "upsampling"}
+    averaging : {"everywhere", "upsampling", "none"}
         See :mod:`vqcodec.models.paper.fixup`.
+    cascade : bool
+        A level is conditioned on what all coarser ones decode to, not on the next one alone:
+        then a coarser level need not repeat what the ones above it have said.
     stem : {"paper", "space-to-depth"}
         ``"space-to-depth"`` replaces all blocks above ÷4 by blocks at ÷4 on 4x4x4 voxels
         moved into channels: the same taps and codes, several times faster on a CPU.
@@ -68,6 +71,7 @@ class PaperConfig:
     epsilon: float = 1e-5
     stage_dropout: float = 0.0
     averaging: Averaging = "everywhere"
+    cascade: bool = False
     stem: Stem = "paper"
     stem_channels: int = 64
     stem_blocks: int = 2
@@ -153,8 +157,9 @@ COMPACT_CONFIG = PaperConfig(
     embeddings=(32, 64, 64),
     encoder_channels=(4, 8, 32, 32, 64, 64, 64),
     decoder_channels=(48, 48, 32, 32, 8),
-    stage_dropout=0.5,
-    averaging="upsampling",
+    stage_dropout=0.25,
+    averaging="none",
+    cascade=True,
     stem="space-to-depth",
     stem_channels=48,
 )

@@ -12,7 +12,10 @@ two and a half sites, away, and every kernel has to bend to make up for it.
 ``averaging="everywhere"`` does as the authors' code does. ``averaging="upsampling"`` follows
 the paper's text, which averages after transposed and sub-pixel convolutions only, and takes
 the *next* neighbour: the half samples of the decoder then cancel the quarters of the encoder
-exactly, at every level and at every concatenation.
+exactly, at every level and at every concatenation. ``averaging="none"`` leaves it out: with
+the linear start (:mod:`vqcodec.models.paper.linear_start`) the upsampling layers begin as exact
+inverses of the downsampling ones, there are no checkerboards to remove, and an average would
+blur what the start gets right.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import torch
 import torch.nn.functional as nn_functional
 from torch import Tensor, nn
 
-Averaging = Literal["everywhere", "upsampling"]
+Averaging = Literal["everywhere", "upsampling", "none"]
 Direction = Literal["level", "down", "up"]
 
 LEAKY_SLOPE = 0.01
@@ -117,7 +120,8 @@ class NeighbourAverage(nn.Module):
 def _average(averaging: Averaging, upsamples: bool) -> nn.Module:
     if averaging == "everywhere":
         return NeighbourAverage(leading=True)
-    return NeighbourAverage(leading=False) if upsamples else nn.Identity()
+    blurs = averaging == "upsampling" and upsamples
+    return NeighbourAverage(leading=False) if blurs else nn.Identity()
 
 
 def _resampling_convolution(inputs: int, outputs: int, direction: Direction) -> nn.Module:
@@ -149,7 +153,7 @@ class FixupBlock(nn.Module):
         Channels.
     direction : {"level", "down", "up"}
         Same resolution (k3), half (k3, stride 2) or double (transposed k4, stride 2).
-    averaging : {"everywhere", "upsampling"}
+    averaging : {"everywhere", "upsampling", "none"}
         See the head of this module.
     depth : int
         Number of layers m of the whole network in ``m^-0.5``, the factor on the first
@@ -197,13 +201,15 @@ class FixupBlock(nn.Module):
 class SubPixelConvolution(nn.Module):
     """Convolution to ``side^3`` channels a voxel, moved into space (Shi et al. 2016), ICNR.
 
+    A scalar bias goes before it, as before every convolution of a FixUp block.
+
     Parameters
     ----------
     inputs, outputs : int
         Channels.
     side : int
         Upsampling factor.
-    averaging : {"everywhere", "upsampling"}
+    averaging : {"everywhere", "upsampling", "none"}
         Which neighbour to average with.
     """
 
@@ -212,6 +218,7 @@ class SubPixelConvolution(nn.Module):
     ) -> None:
         super().__init__()
         self.side = side
+        self.shift = nn.Parameter(torch.zeros(1))
         self.convolution = nn.Conv3d(inputs, outputs * side**3, 3, padding=1)
         self.average = _average(averaging, upsamples=True)
         sub_kernel = nn.init.xavier_normal_(torch.empty(outputs, inputs, 3, 3, 3))
@@ -221,5 +228,6 @@ class SubPixelConvolution(nn.Module):
 
     def forward(self, x_BCDHW: Tensor) -> Tensor:
         """Map ``(B, inputs, D, H, W)`` to ``(B, outputs, side D, side H, side W)``."""
-        out: Tensor = self.average(depth_to_space(self.convolution(x_BCDHW), self.side))
+        phases = self.convolution(x_BCDHW + self.shift)
+        out: Tensor = self.average(depth_to_space(phases, self.side))
         return out

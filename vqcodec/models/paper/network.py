@@ -112,9 +112,11 @@ class PaperNetwork(nn.Module):
             stages = draw_stages(self.config.stages, self.config.stage_dropout)
         features = self.encoder(pad(x_B1DHW, padding), self.recompute)
         outputs: dict[str, QuantiserOutput] = {}
-        coarser = None
+        coarser = seen = None
         for name, count in self._counts(stages):
-            latents = self.conditioning[name](features[name], coarser, self.recompute)
+            condition = self.condition_of(name)
+            seen = condition.look_up(coarser, seen, self.recompute)
+            latents = condition(features[name], seen, self.recompute)
             outputs[name] = self.quantisers[name](latents, count)
             coarser = outputs[name].quantised_BCDHW
         quantised = {name: output.quantised_BCDHW for name, output in outputs.items()}
@@ -146,10 +148,11 @@ class PaperNetwork(nn.Module):
         padding = padding_of(x_B1DHW.shape[2:])
         features = self.encoder(pad(x_B1DHW, padding))
         codes: dict[str, Tensor] = {}
-        coarser = None
+        coarser = seen = None
         for name, count in self._counts(stages):
-            quantiser = self._quantiser(name)
-            latents = self.conditioning[name](features[name], coarser)
+            quantiser, condition = self.quantiser_of(name), self.condition_of(name)
+            seen = condition.look_up(coarser, seen)
+            latents = condition(features[name], seen)
             codes[name] = quantiser.encode(latents, count)
             coarser = quantiser.decode(codes[name])
         return codes
@@ -175,7 +178,7 @@ class PaperNetwork(nn.Module):
             coarse = codes.get("coarse")
             shape = [] if coarse is None else [64 * side for side in coarse.shape[2:]]
         self._check(codes, shape)
-        quantised = {name: self._quantiser(name).decode(codes[name]) for name in COARSE_TO_FINE}
+        quantised = {name: self.quantiser_of(name).decode(codes[name]) for name in COARSE_TO_FINE}
         volume: Tensor = self.decoder(quantised)
         return crop(volume, padding_of(shape))
 
@@ -195,7 +198,15 @@ class PaperNetwork(nn.Module):
         counts = [None] * len(LEVEL_NAMES) if stages is None else list(stages)
         return list(zip(COARSE_TO_FINE, counts[::-1], strict=True))
 
-    def _quantiser(self, name: str) -> ResidualQuantiser:
+    def condition_of(self, name: str) -> Conditioning:
+        """The layers that condition a level, by its name."""
+        condition = self.conditioning[name]
+        if not isinstance(condition, Conditioning):
+            raise TypeError(f"no conditioning of level {name!r}")
+        return condition
+
+    def quantiser_of(self, name: str) -> ResidualQuantiser:
+        """The quantiser of a level, by its name."""
         quantiser = self.quantisers[name]
         if not isinstance(quantiser, ResidualQuantiser):
             raise TypeError(f"no quantiser of level {name!r}")

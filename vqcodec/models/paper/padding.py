@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import torch.nn.functional as nn_functional
 from torch import Tensor
 
-from ...layout import LEVEL_NAMES
-
-COARSE_SIDE = 64
-LEVEL_SIDES = dict(zip(LEVEL_NAMES, (4, 16, COARSE_SIDE), strict=True))
+from ...layout import LEVEL_SIDES, site_padding
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,8 @@ def padding_of(shape: Sequence[int]) -> Padding:
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"a volume has three sides of at least one voxel, not {tuple(shape)}")
     d, h, w = shape
-    padded_d, padded_h, padded_w = (-(-side // COARSE_SIDE) * COARSE_SIDE for side in shape)
-    return Padding(
-        (d, h, w),
-        ((padded_d - d) // 2, (padded_h - h) // 2, (padded_w - w) // 2),
-        (padded_d, padded_h, padded_w),
-    )
+    (d_0, d_1), (h_0, h_1), (w_0, w_1) = site_padding(shape)
+    return Padding((d, h, w), (d_0, h_0, w_0), (d_0 + d + d_1, h_0 + h + h_1, w_0 + w + w_1))
 
 
 def pad(x_B1DHW: Tensor, padding: Padding) -> Tensor:

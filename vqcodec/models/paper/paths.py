@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,7 @@ from .config import PaperConfig
 from .fixup import Direction, FixupBlock, SubPixelConvolution, space_to_depth
 
 FINE_SIDE = 4
+SMALL_GRID = 2
 
 
 def run_blocks(blocks: Iterable[nn.Module], x: Tensor, recompute: bool) -> Tensor:
@@ -26,11 +28,23 @@ def run_blocks(blocks: Iterable[nn.Module], x: Tensor, recompute: bool) -> Tenso
         Quantisers must not be among the blocks: they would learn twice.
     """
     for block in blocks:
-        if recompute and torch.is_grad_enabled():
-            x = checkpoint(block, x, use_reentrant=False, preserve_rng_state=False)
-        else:
-            x = block(x)
+        with _sound_precision(x):
+            if recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x = block(x)
     return x
+
+
+def _sound_precision(x_BCDHW: Tensor) -> AbstractContextManager[object]:
+    """Leave autocast on small grids: on a CPU, bfloat16 gradients of 2x2x2 voxels are garbage.
+
+    Measured with torch 2.13: one in six weight gradients of such a convolution holds values
+    of 1e36 or NaN; from 4x4x4 voxels on they are sound. A block may halve its grid.
+    """
+    if x_BCDHW.device.type == "cpu" and min(x_BCDHW.shape[2:]) <= 2 * SMALL_GRID:
+        return torch.autocast("cpu", enabled=False)
+    return nullcontext()
 
 
 def _block(config: PaperConfig, inputs: int, outputs: int, direction: Direction) -> FixupBlock:
@@ -87,24 +101,56 @@ class Conditioning(nn.Module):
 
     def __init__(self, config: PaperConfig, level: int) -> None:
         super().__init__()
+        self.cascade = config.cascade
         features = config.encoder_channels[2 * (level + 1)]
         upward: list[FixupBlock] = []
         if level + 1 < len(LEVEL_NAMES):
             length = config.embeddings[level + 1]
+            inputs = length + (_seen_by(config, level + 1) if config.cascade else 0)
             upward = [
-                _block(config, length, length // 2, "up"),
+                _block(config, inputs, length // 2, "up"),
                 _block(config, length // 2, length // 4, "up"),
             ]
-            features += length // 4
+            features += _seen_by(config, level)
         self.upward = nn.ModuleList(upward)
         self.bottleneck = _block(config, features, config.embeddings[level], "level")
 
-    def forward(self, features: Tensor, coarser: Tensor | None, recompute: bool = False) -> Tensor:
-        """Latents ``(B, embedding, D, H, W)``, not yet quantised."""
-        if coarser is not None:
-            seen = run_blocks(self.upward, coarser, recompute)
+    def forward(self, features: Tensor, seen: Tensor | None, recompute: bool = False) -> Tensor:
+        """Latents ``(B, embedding, D, H, W)``, not yet quantised.
+
+        Parameters
+        ----------
+        features : Tensor
+            Of the encoder.
+        seen : Tensor, optional
+            What :meth:`look_up` makes of the coarser levels.
+        """
+        if seen is not None:
             features = torch.cat((features, seen), dim=1)
         return run_blocks([self.bottleneck], features, recompute)
+
+    def look_up(
+        self, quantised: Tensor | None, seen_there: Tensor | None, recompute: bool = False
+    ) -> Tensor | None:
+        """Bring the decoded coarser level to this level's grid; None at the coarse level.
+
+        Parameters
+        ----------
+        quantised : Tensor, optional
+            Quantised latents of the next coarser level.
+        seen_there : Tensor, optional
+            What that level itself saw of the still coarser one.
+        """
+        if quantised is None:
+            return None
+        if self.cascade and seen_there is not None:
+            quantised = torch.cat((quantised, seen_there), dim=1)
+        return run_blocks(self.upward, quantised, recompute)
+
+
+def _seen_by(config: PaperConfig, level: int) -> int:
+    """Channels in which a level sees the coarser ones."""
+    return config.embeddings[level + 1] // 4 if level + 1 < len(LEVEL_NAMES) else 0
 
 
 class Decoder(nn.Module):

@@ -1,0 +1,95 @@
+"""From the streams of a frame to its index grids, whatever the network family. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .entropy.code_coder import decode_codes
+from .entropy.code_model import CodeModel, code_model
+from .entropy.context_model import ContextModel, context_model
+from .entropy.frame import Streams, decode_foreground, decode_frame_codes
+from .errors import FormatError, ModelUnavailableError
+from .grids import Grid, grids_of
+from .header import FrameDescription
+from .layout import LEVEL_NAMES, site_padding
+
+EntropyModel = ContextModel | CodeModel
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant."""
+
+    foreground: NDArray[np.bool_]
+    grids: Mapping[str, Grid]
+
+
+@dataclass(frozen=True)
+class CodedFrame:
+    """One frame as coded, with the grids it decodes to; ``streams`` is None for a constant one."""
+
+    description: FrameDescription
+    streams: Streams | None = None
+    grids: Mapping[str, Grid] = field(default_factory=lambda: empty_frame_grids().grids)
+
+
+def entropy_model(family: str, tensors: Mapping[str, NDArray[Any]]) -> EntropyModel:
+    """Build the entropy model of a weights file.
+
+    Raises
+    ------
+    ModelUnavailableError
+        The weights do not hold one, or it would not compute exactly.
+    """
+    if family == "wavelet":
+        return context_model(tensors)
+    if family == "paper":
+        return code_model(tensors)
+    raise ModelUnavailableError(f"no volume is compressed with models of family {family!r}")
+
+
+def decode_frame_grids(
+    model: EntropyModel, streams: Streams, frame: FrameDescription
+) -> DecodedFrame:
+    """Foreground and index grids of one frame.
+
+    Raises
+    ------
+    FormatError
+        If the streams cannot have been written with this model.
+    """
+    if frame.is_constant:
+        return empty_frame_grids()
+    if isinstance(model, ContextModel):
+        foreground, coefficients = decode_frame_codes(
+            model, streams, frame.step_index, frame.extent
+        )
+        return DecodedFrame(foreground, grids_of(coefficients, frame.stages))
+    foreground = decode_foreground(model.mask, streams.mask, frame.extent)
+    stages = dict(zip(LEVEL_NAMES, frame.stages, strict=True))
+    for name, count in stages.items():
+        if count > model.levels[name].stages:
+            raise FormatError(
+                f"holds {count} codes a site of level {name!r}, "
+                f"the model knows {model.levels[name].stages}"
+            )
+    levels = dict(zip(LEVEL_NAMES, streams.levels, strict=True))
+    return DecodedFrame(
+        foreground, decode_codes(model, padded_foreground(foreground), levels, stages)
+    )
+
+
+def padded_foreground(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Foreground of a crop on its frame of whole coarse sites (family ``paper``)."""
+    return np.pad(foreground, site_padding(foreground.shape))
+
+
+def empty_frame_grids() -> DecodedFrame:
+    """A constant frame."""
+    nothing = {name: np.zeros((0, 0, 0, 0), np.uint8) for name in LEVEL_NAMES}
+    return DecodedFrame(np.zeros((0, 0, 0), bool), nothing)

@@ -1,0 +1,160 @@
+"""Compression with the paper's VQ-VAE: volumes to tokens and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..entropy.code_coder import Codes, encode_codes
+from ..entropy.code_model import CodeModel, code_model, has_code_model
+from ..entropy.frame import Streams, encode_foreground
+from ..errors import ModelUnavailableError
+from ..frame_grids import CodedFrame, DecodedFrame, padded_foreground
+from ..frames import PreparedFrame
+from ..layout import LEVEL_NAMES, site_padding
+from ..rate_control import Attempt, search_stages
+from .paper import PaperNetwork, config_from_json
+from .paper.config import stage_prefix
+from .task import CodingTask
+
+
+@dataclass(frozen=True, eq=False)
+class PaperModel:
+    """A loaded model of the family; the network lives on the CPU, in float32."""
+
+    network: PaperNetwork
+    entropy: CodeModel
+
+
+def paper_model(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> PaperModel:
+    """Build a model from the contents of a weights file.
+
+    Raises
+    ------
+    ModelUnavailableError
+        A tensor is missing or of the wrong shape.
+    """
+    if not has_code_model(tensors):
+        raise ModelUnavailableError(
+            "the model holds no entropy tables: write it with vqz train export --pack"
+        )
+    settings = {name: value for name, value in config.items() if name != "family"}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = PaperNetwork(config_from_json(settings))
+    except ValueError as error:
+        raise ModelUnavailableError(f"the model's configuration is wrong: {error}") from error
+    state = network.state_dict()
+    needed = {name for name, _ in network.named_parameters()}
+    needed |= {name for name in state if name.endswith(".entries")}
+    for name in sorted(needed):
+        if name not in tensors or tensors[name].shape != tuple(state[name].shape):
+            raise ModelUnavailableError(f"weights hold no tensor {name!r} of the right shape")
+        state[name] = torch.from_numpy(tensors[name].astype(np.float32))
+    network.load_state_dict(state)
+    return PaperModel(network.eval().requires_grad_(False), code_model(tensors))
+
+
+def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
+    """Code the frames with as many stages as the budget allows.
+
+    Raises
+    ------
+    LimitExceededError
+        If even one code a site is too much.
+    """
+    network = _on(model.network, task.device)
+    encoders = [
+        None if frame.description.is_constant else _FrameEncoder(model, network, frame, task.device)
+        for frame in task.frames
+    ]
+
+    def attempt(stages: tuple[int, int, int], is_finest: bool) -> Attempt:
+        frames = [
+            CodedFrame(frame.description) if encoder is None else encoder.coded(stages)
+            for frame, encoder in zip(task.frames, encoders, strict=True)
+        ]
+        return task.finish(frames, is_finest)
+
+    return search_stages(attempt, _prefixes(network), task.budget)
+
+
+def _prefixes(network: PaperNetwork) -> list[tuple[int, int, int]]:
+    """Stages of fine, middle and coarse to choose from, fewest first."""
+    most = max(network.config.stages)
+    found = [stage_prefix(network.config, count / most) for count in range(1, most + 1)]
+    return list(dict.fromkeys(found))
+
+
+class _FrameEncoder:
+    """A frame whose features are known, to be coded with any number of stages."""
+
+    def __init__(
+        self,
+        model: PaperModel,
+        network: PaperNetwork,
+        frame: PreparedFrame,
+        device: torch.device,
+    ) -> None:
+        self.model, self.network, self.frame, self.device = model, network, frame, device
+        self.foreground = padded_foreground(frame.foreground)
+        self.mask_stream = encode_foreground(model.entropy.mask, frame.foreground)
+        amounts = site_padding(frame.x_DHW.shape)
+        is_masked = not frame.foreground.all()
+        x_DHW = np.pad(frame.x_DHW, amounts, mode="constant" if is_masked else "edge")
+        with torch.no_grad():
+            x = torch.from_numpy(x_DHW).to(device)[None, None]
+            self.features: dict[str, Tensor] = network.encoder(x)
+
+    def coded(self, stages: tuple[int, int, int]) -> CodedFrame:
+        """Codes and streams with some stages of fine, middle and coarse."""
+        counts = dict(zip(LEVEL_NAMES, stages, strict=True))
+        seen: Tensor | None = None
+
+        @torch.no_grad()
+        def choose(name: str, coarser: Mapping[str, Codes]) -> Codes:
+            nonlocal seen
+            quantised = None
+            if coarser:
+                above = LEVEL_NAMES[LEVEL_NAMES.index(name) + 1]
+                codes = torch.from_numpy(coarser[above]).to(self.device)[None]
+                quantised = self.network.quantiser_of(above).decode(codes)
+            condition = self.network.condition_of(name)
+            seen = condition.look_up(quantised, seen)
+            latents = condition(self.features[name], seen)
+            chosen = self.network.quantiser_of(name).encode(latents, counts[name])
+            grid: Codes = chosen[0].cpu().numpy()
+            return grid
+
+        coded = encode_codes(self.model.entropy, self.foreground, choose)
+        fine, middle, coarse = (coded.streams[name] for name in LEVEL_NAMES)
+        described = replace(self.frame.description, step_index=0, stages=stages)
+        return CodedFrame(described, Streams(self.mask_stream, (fine, middle, coarse)), coded.codes)
+
+
+def reconstruct_tokens(model: PaperModel, decoded: DecodedFrame, device: torch.device) -> Tensor:
+    """Decoder network on the looked-up codes.
+
+    Returns
+    -------
+    Tensor
+        Float volume ``(D, H, W)`` of the crop on ``device``, in units of the robust range.
+    """
+    codes = {name: torch.from_numpy(grid).to(device)[None] for name, grid in decoded.grids.items()}
+    sides = decoded.foreground.shape
+    x: Tensor = _on(model.network, device).decode(codes, sides)[0, 0]
+    return x
+
+
+def _on(network: PaperNetwork, device: torch.device) -> PaperNetwork:
+    """The network itself if it lives on a device, else a copy there."""
+    if next(network.parameters()).device == device:
+        return network
+    return copy.deepcopy(network).to(device)
