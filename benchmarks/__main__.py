@@ -14,13 +14,14 @@ from . import scans
 from .curves import usable
 from .machine import described, machine
 from .peers import Peer, all_peers
+from .quantisers_command import quantisers_command
 from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its_api
 from .report import REFERENCE_GROUP, judged, requirements, table
+from .tokens_command import tokens_command
 
 OTHER_SOURCES = ("ds000011_sub-11", "ds000011_sub-12", "ds002748_sub-61")
 QUICK_SCANS = 2
 QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
-GRIDS = {"own": None, "paper": scans.PAPER_GRID}
 
 
 def scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,7 +34,7 @@ def scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--peers", "peer_names", type=names, multiple=True, help="Peer; repeat."),
         click.option(
             "--grid",
-            type=click.Choice(list(GRIDS)),
+            type=click.Choice(list(scans.GRIDS)),
             default="own",
             help="The scan's own grid, or zero-padded to the paper's 192x256x192.",
         ),
@@ -47,6 +48,10 @@ def scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Measure vqcodec and its peers on the scans of the data folder ($VQCODEC_DATA)."""
+
+
+main.add_command(tokens_command)
+main.add_command(quantisers_command)
 
 
 @main.command("machine")
@@ -97,7 +102,7 @@ def measure(
     for entry in chosen:
         click.echo(f"measuring {entry.subject}", err=True)
         try:
-            scan = scans.load(entry, GRIDS[grid])
+            scan = scans.load(entry, scans.GRIDS[grid])
         except scans.DataFolderError as error:
             click.echo(f"{entry.subject}: left out, {error}")
             continue

@@ -126,8 +126,8 @@ def table(results: Sequence[Result]) -> str:
 
 
 def judged(demands: Sequence[Requirement], scans: int) -> str:
-    """Met, missed or not measured, a line each."""
-    words = {True: "met   ", False: "MISSED", None: "not measured"}
+    """MET, MISSED or not measured, a line each."""
+    words = {True: "MET   ", False: "MISSED", None: "not measured"}
     lines = [f"{words[demand.met]}  {demand.text}: {demand.found}" for demand in demands]
     if scans < REFERENCE_SCANS:
         lines.append(f"judged on {scans} of {REFERENCE_SCANS} scans of {REFERENCE_GROUP}")

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 ROBUST_PERCENTILE = 99.9
 WHOLE_HEAD_THRESHOLD = 0.08
 PAPER_GRID = (192, 256, 192)
+GRIDS = {"own": None, "paper": PAPER_GRID}
 
 
 class DataFolderError(Exception):

@@ -172,7 +172,7 @@ def test_the_command_judges_and_writes_its_results(
     )
     assert done.exit_code == 0
     assert "SPERR 3D: not measured, it is not installed" in done.output
-    assert "met     mean in-brain PSNR at 0.2 % at least that of SVT-AV1 p4" in done.output
+    assert "MET     mean in-brain PSNR at 0.2 % at least that of SVT-AV1 p4" in done.output
     assert "judged on 1 of 10 scans" in done.output
     written = json.loads(output.read_text())
     assert written["machine"]["commit"]

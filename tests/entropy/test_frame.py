@@ -69,7 +69,7 @@ def test_round_trip(
     wanted = random_coefficients(geometry, seed, size)
     levels = encoded(model, geometry, step_index, wanted)
     mask, read = decode_frame_codes(
-        model, Streams(encode_foreground(model, foreground), levels), step_index, shape
+        model, Streams(encode_foreground(model.mask, foreground), levels), step_index, shape
     )
     np.testing.assert_array_equal(mask, foreground)
     np.testing.assert_array_equal(read.low_pass, wanted.low_pass)
@@ -96,7 +96,7 @@ def test_any_streams_give_coefficients_or_the_documented_error(
 ) -> None:
     mask, *levels = data
     if seed % 2:
-        mask = encode_foreground(model, mask_of(shape, seed))
+        mask = encode_foreground(model.mask, mask_of(shape, seed))
     with documented_errors():
         _, read = decode_frame_codes(model, Streams(mask, tuple(levels)), seed % 1000, shape)
         assert max(int(np.abs(part).max()) for part in read.details) <= LARGEST_VALUE

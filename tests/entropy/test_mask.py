@@ -50,7 +50,7 @@ def test_any_bytes_give_a_mask_or_the_documented_error(
     model: ContextModel, shape: tuple[int, int, int], data: bytes
 ) -> None:
     with documented_errors():
-        assert decode_foreground(model, data, shape).shape == shape
+        assert decode_foreground(model.mask, data, shape).shape == shape
 
 
 @given(shapes, seeds, st.data())
@@ -67,8 +67,8 @@ def test_damage_is_an_error_or_a_mask(
 
 def test_all_foreground_takes_no_bytes(model: ContextModel) -> None:
     full = np.ones((5, 6, 7), bool)
-    assert encode_foreground(model, full) == b""
-    assert decode_foreground(model, b"", full.shape).all()
+    assert encode_foreground(model.mask, full) == b""
+    assert decode_foreground(model.mask, b"", full.shape).all()
 
 
 @pytest.mark.parametrize(

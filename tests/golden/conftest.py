@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
-from .places import MODEL
+from .places import MODEL, PAPER_MODEL
 
 
 @pytest.fixture(autouse=True)
-def tiny_model(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the package find the model of the vectors."""
-    monkeypatch.setenv("VQZ_MODEL_PATH", str(MODEL))
-    return MODEL
+def tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package find the models of the vectors."""
+    monkeypatch.setenv("VQZ_MODEL_PATH", os.pathsep.join(map(str, (MODEL, PAPER_MODEL))))

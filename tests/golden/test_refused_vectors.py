@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 
 from tests.small_reader import read
+from tests.small_reader.container import RefusedError
 from vqcodec.codec import decode_volume
 from vqcodec.errors import ModelUnavailableError
 from vqcodec.formats.container import pack
 from vqcodec.vqz import VQZ
 
-from .places import MODEL, VECTORS
+from .places import VECTORS, model_of
 from .refused import REFUSALS, Refusal
+from .refused_paper import PAPER_REFUSALS
 
 STAGES = {
     "codes": VQZ.all_codes,
     "voxels": lambda vqz: decode_volume(vqz, device="cpu"),
     "figures": lambda vqz: vqz.figures,
 }
-each_refusal = pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.name)
+CASES = (*REFUSALS, *PAPER_REFUSALS)
+each_refusal = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 @each_refusal
@@ -48,11 +51,19 @@ def test_refused_with_the_documented_error(case: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in REFUSALS if case.stage == "codes"], ids=lambda case: case.name
+    "case", [case for case in CASES if case.stage == "codes"], ids=lambda case: case.name
 )
 def test_small_reader_refuses_unsound_codes(case: Refusal) -> None:
-    with pytest.raises(Exception, match="FormatError"):
-        read(VECTORS / f"{case.name}.vqz", MODEL)
+    with pytest.raises(RefusedError, match="FormatError"):
+        read(VECTORS / f"{case.name}.vqz", model_of(case.name))
+
+
+@pytest.mark.parametrize(
+    "name", ["unsupported-paper-entropy", "unsupported-wavelet-entropy", "unsupported-family"]
+)
+def test_small_reader_knows_what_it_does_not_support(name: str) -> None:
+    with pytest.raises(RefusedError, match="UnsupportedError"):
+        read(VECTORS / f"{name}.vqz", model_of(name))
 
 
 def test_another_model_is_neither_damage_nor_a_newer_version(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+
+from vqcodec.registry import write_weights
 
 Array = NDArray[np.generic]
 
 MODEL_ID = "vector-tiny"
 CONFIG = {"grid_levels": 3}
+ORIGIN = {"license": "CC0-1.0", "training_data": "none: the weights are made by rule"}
 HIDDEN = ((3, 3), (2, 3), (3, 2), (2, 2))
 CONTEXT_INPUTS, MASK_INPUTS = 283, 125
 PLACES = np.array([0.0, 0.02, 0.045, 0.08, 0.13, 0.2, 0.32, 0.5, 0.72, 1.02, 1.45, 2.1, 0.0])
@@ -92,3 +97,7 @@ def tiny_tensors() -> dict[str, Array]:
     inside = np.tile(1 / (1 + np.exp(-logits)), 3)
     parts["tables"] = frequencies(np.stack((1 - inside, inside), axis=-1))
     return tensors | {f"mask/{name}": part for name, part in parts.items()}
+
+
+def write_tiny_model(path: Path) -> None:
+    write_weights(path, tiny_tensors(), CONFIG, model_id=MODEL_ID, family="wavelet", **ORIGIN)

@@ -20,12 +20,17 @@ TURNED = np.array([[0, 0, -1.1, 8], [-0.9, 0, 0, 5], [0, 1.3, 0, -7], [0, 0, 0, 
 
 @dataclass(frozen=True)
 class Scan:
-    """A source volume and how it is compressed; ``make`` writes it and returns its path."""
+    """A source volume and how it is compressed.
+
+    ``make`` writes it and returns its path; ``error`` is the largest root mean square error
+    that the model of the vector may leave, in units of ``scale``.
+    """
 
     name: str
     make: Callable[[Path], Path]
     quality: float
     text: str
+    error: float = 0.05
 
 
 def grid(*shape: int) -> list[Array]:
@@ -159,4 +164,12 @@ SCANS = (
     Scan("three-stages", fine_steps, 14, "finer steps: two, two and three stages"),
     Scan("turned", turned, 5, "axes permuted and flipped, slope and intercept, an extension"),
     Scan("nifti2", nifti_2, 5, "NIfTI-2, uint8"),
+    Scan("paper-int16-masked", int16_masked, 9, "family `paper`: background of zeros", 0.2),
+    Scan("paper-float32-whole", float32_whole, 9, "family `paper`: no background", 0.2),
+    Scan("paper-4d", frames_4d, 9, "family `paper`: masked, constant, whole frame", 0.2),
+    Scan("paper-nonfinite", nonfinite, 9, "family `paper`: NaN, +Inf and -Inf voxels", 0.2),
+    Scan("paper-one-voxel", one_voxel, 9, "family `paper`: a volume of one voxel, no codes"),
+    Scan("paper-one-voxel-inside", one_voxel_inside, 9, "family `paper`: one site of codes", 0.2),
+    Scan("paper-two-sites", thin, 5, "family `paper`: 1x67x3 voxels, two coarse sites", 0.2),
+    Scan("paper-fewer-stages", float32_whole, 1, "family `paper`: one code a site of each", 0.2),
 )

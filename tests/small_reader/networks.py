@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
+
 import numpy as np
 
 Tensors = dict[str, np.ndarray]
 
 
-def outputs(tensors: Tensors, prefix: str, network: int, inputs: np.ndarray) -> np.ndarray:
-    """Outputs ``(positions, outputs)`` for inputs ``(positions, columns)``, all int64."""
+def outputs(
+    tensors: Tensors, prefix: str, network: int | EllipsisType, inputs: np.ndarray
+) -> np.ndarray:
+    """Outputs ``(positions, outputs)`` for inputs ``(positions, columns)``, all int64.
+
+    ``network`` is ``...`` where the tensors hold one network only, without a first axis.
+    """
     first, shift, second, second_bias, last, last_bias = (
         tensors[f"{prefix}/{part}"][network]
         for part in ("first", "first_shift", "second", "second_bias", "last", "last_bias")

@@ -1,4 +1,4 @@
-"""Sections 6.2, 11.1 and 11.3 of the specification: from a file to its grids of codes."""
+"""Sections 6.2, 11.1, 11.3 and 14 of the specification: from a file to its grids of codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .codes import decode_codes
 from .coefficients import decode_levels
 from .container import require, unpack
 from .mask import decode_mask
@@ -18,6 +19,7 @@ from .networks import Tensors
 from .weights import read_weights
 
 COARSE, MIDDLE, FINE, MASK, NONFINITE = 1, 2, 3, 4, 6
+ENTROPY = {"wavelet": "context-range-1", "paper": "code-range-1"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class Reading:
 def read(path: Path, weights: Path) -> Reading:
     """Read a file with its model; every checksum and hash is verified."""
     header, sections = unpack(path.read_bytes())
-    require(header["family"] == "wavelet", "family", "UnsupportedError")
-    require(header["entropy"] == "context-range-1", "entropy", "UnsupportedError")
+    family = header["family"]
+    require(family in ENTROPY, "family", "UnsupportedError")
+    require(header["entropy"] == ENTROPY[family], "entropy", "UnsupportedError")
     tensors, identity = read_weights(weights)
     require(identity == header["model"]["sha256"], "identity", "ModelUnavailableError")
     volume = header["volume"]
@@ -57,8 +60,12 @@ def read(path: Path, weights: Path) -> Reading:
             place = zip(frame["origin"], frame["extent"], strict=True)
             foreground[tuple(slice(first, first + n) for first, n in place)] = box
             levels = [here[kind] for kind in (FINE, MIDDLE, COARSE)]
-            decoded = decode_levels(levels, box, frame["step_index"], tensors)
-            grids = grids_of(*decoded, frame["stages"])
+            if family == "paper":
+                require(max(frame["stages"]) <= 64 and frame["step_index"] == 0, "a paper frame")
+                grids = decode_codes(levels, box, frame["stages"], tensors)
+            else:
+                decoded = decode_levels(levels, box, frame["step_index"], tensors)
+                grids = grids_of(*decoded, frame["stages"])
         for name in ("coarse", "middle", "fine") if grids else ():
             digest.update(grids[name].tobytes())
         reading.grids.append(grids)

@@ -101,8 +101,8 @@ class OptimiserSettings:
         Steps over which the learning rate rises to that. Adam's first steps are as large as
         its rate whatever the gradients are, and destroy a good start.
     encoder_rate : float
-        Factor on the learning rate of everything before the codes. The gradient that reaches
-        it straight through the quantiser is a rough guess.
+        Factor on the learning rate of everything before the codes, where the gradient comes
+        straight through the quantiser and is a rough guess; 0 holds the encoder still.
     clip_norm : float
         Largest norm of all gradients together; 0 does not clip.
     weight_average : float

@@ -80,17 +80,19 @@ def in_mni_space(
         "mask": "",
     }
     to_template = np.linalg.inv(template.affine) @ np.linalg.inv(found.matrix) @ scan.affine
+    reached: Mask = np.ones(scan.x_DHW.shape, dtype=bool)
     if steps.move:
         shape, affine = mni_grid(frame, template)
         to_scan = np.linalg.inv(scan.affine) @ found.matrix @ affine
         scan = PlacedVolume(resampled(scan.x_DHW, to_scan, shape), affine)
+        reached = mask_on(reached, to_scan, shape)
         to_template = np.linalg.inv(template.affine) @ affine
     if steps.strip:
         brain = mask_on(template.x_DHW > 0, to_template, scan.x_DHW.shape)
         if is_stripped(scan.x_DHW, brain, scan.voxel_mm):
             record["mask"] = "the scan's own"
         else:
-            weights_DHW = soft_mask(brain, scan.voxel_mm, steps.blur_mm)
+            weights_DHW = soft_mask(brain, scan.voxel_mm, steps.blur_mm) * reached
             scan = PlacedVolume(stripped(scan.x_DHW, weights_DHW), scan.affine)
             record["mask"] = f"the template's, blurred by {steps.blur_mm:g} mm"
     return scan, record

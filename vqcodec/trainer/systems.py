@@ -119,16 +119,17 @@ class PaperSystem(System):
         self.commitment = recipe.loss.commitment
         self.adaptive_learning_rate = recipe.loss.adaptive_learning_rate
         self.encoder_rate = recipe.optimiser.encoder_rate
+        for part in (self.network.encoder, self.network.conditioning):
+            part.requires_grad_(self.encoder_rate > 0)
         self.precision = DTYPES[recipe.run.precision]
 
     def groups(self, learning_rate: float) -> Groups:
         """One optimiser; alpha and scale of the adaptive loss have their own learning rate."""
         decoder = set(self.network.decoder.parameters())
         before = [p for p in self.network.parameters() if p not in decoder]
-        groups = [
-            {"params": list(self.network.decoder.parameters()), "lr": learning_rate},
-            {"params": before, "lr": learning_rate * self.encoder_rate},
-        ]
+        groups = [{"params": list(self.network.decoder.parameters()), "lr": learning_rate}]
+        if self.encoder_rate > 0:
+            groups.append({"params": before, "lr": learning_rate * self.encoder_rate})
         if isinstance(self.loss, nn.Module) and (learned := list(self.loss.parameters())):
             groups.append({"params": learned, "lr": self.adaptive_learning_rate})
         return {"network": groups}
