@@ -1,11 +1,10 @@
 """One small token network with three kinds of codebooks, trained alike and measured alike.
 
 Codebooks learn by moving averages (``ema``), by gradient (``gradient``), or are a fixed grid of
-rounded numbers (``fsq``: 8 x 8 x 4 values). Everything else is the same: network, weights at the
-start of the layers they share, patches and their order, loss, optimiser and number of steps.
-The linear start of the shipped models is off, since a grid has no k-means to start with. All
-of it is trained through the public loop; held-out scans are measured whole, as the codec sees
-them.
+rounded numbers (``fsq``: 8 x 8 x 4 values). Everything else is the same: network, seed, patches
+and their order, loss, optimiser and number of steps. The linear start of the shipped models is
+off, since a grid has no k-means to start with. All are trained through the public loop; held-out
+scans are measured whole, as the codec sees them.
 """
 
 from __future__ import annotations

@@ -135,6 +135,7 @@ def export(
 ) -> int:
     """Write the newest checkpoint of RUN as a weights file, with a model card beside it."""
     console = options.console_of(as_json, quiet, verbose)
+    from ..trainer.code_prior import PriorSettings
     from ..trainer.export import export_run
 
     def tell(text: str) -> None:
@@ -149,7 +150,7 @@ def export(
             license=license,
             overwrite=overwrite,
             pack=pack,
-            prior_patches=patches,
+            prior=PriorSettings(patches=patches),
             tell=tell,
         )
     record = {"output": str(done.weights), "card": str(done.card), "sha256": done.sha256}

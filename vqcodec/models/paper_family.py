@@ -24,6 +24,8 @@ from .paper import PaperNetwork, config_from_json
 from .paper.config import stage_prefix
 from .task import CodingTask
 
+BEAM = 8
+
 
 @dataclass(frozen=True, eq=False)
 class PaperModel:
@@ -129,7 +131,7 @@ class _FrameEncoder:
             condition = self.network.condition_of(name)
             seen = condition.look_up(quantised, seen)
             latents = condition(self.features[name], seen)
-            chosen = self.network.quantiser_of(name).encode(latents, counts[name])
+            chosen = self.network.quantiser_of(name).encode(latents, counts[name], BEAM)
             grid: Codes = chosen[0].cpu().numpy()
             return grid
 

@@ -31,10 +31,12 @@ INT16_MAX = 32767
 
 @dataclass(frozen=True)
 class PriorSettings:
-    """Widths and lengths, each for fine, middle, coarse.
+    """How an entropy model is learned; triples run fine, middle, coarse.
 
     Attributes
     ----------
+    patches : int
+        Patches to learn from.
     hidden, hidden_2 : tuple of int
         Widths of the networks.
     steps : tuple of int
@@ -45,6 +47,7 @@ class PriorSettings:
         Rows of a batch.
     """
 
+    patches: int = 64
     hidden: tuple[int, int, int] = (48, 16, 1)
     hidden_2: tuple[int, int, int] = (24, 12, 1)
     steps: tuple[int, int, int] = (1500, 300, 0)

@@ -111,7 +111,7 @@ def level_projections(
         ).astype(np.float64)
         design = np.concatenate((centred, told[None]))
         gram = design @ design.T
-        gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
+        gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram) + 1.0
         fitted = np.linalg.solve(gram, design @ (wanted * ENTRY_UNITS).T)
         children = (
             np.rint(fitted * 2.0**children_shift)

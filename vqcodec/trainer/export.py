@@ -16,7 +16,7 @@ from torch import Tensor
 from ..formats.container import write_atomically
 from ..registry import write_weights
 from .checkpoint import CHECKPOINT_NAME, read_checkpoint
-from .code_prior import code_tensors
+from .code_prior import PriorSettings, code_tensors
 from .failures import TrainingError
 from .fine_tuning import COUNTS, SUMS, network_tensors, with_sums
 from .logs import read_log
@@ -49,7 +49,7 @@ def export_run(
     license: str = "",
     overwrite: bool = False,
     pack: Path | None = None,
-    prior_patches: int = 64,
+    prior: PriorSettings | None = None,
     tell: Callable[[str], None] = print,
 ) -> Exported:
     """Write the newest checkpoint of a run as fp16 safetensors, and a card beside it.
@@ -65,8 +65,10 @@ def export_run(
     license : str
         Of the weights.
     pack : Path, optional
-        Training pack to learn the entropy tables from, on as many patches as
-        ``prior_patches`` says. Without tables a model cannot compress.
+        Training pack to learn the entropy tables from. Without tables a model cannot
+        compress.
+    prior : PriorSettings, optional
+        How they are learned.
     tell : callable
         Told how the tables come on.
 
@@ -90,7 +92,7 @@ def export_run(
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target.parent))
     tensors = exported_tensors(network_tensors(state))
     if pack is not None:
-        tensors |= _entropy_tensors(tensors, recipe, system, pack, metadata, prior_patches, tell)
+        tensors |= _entropy_tensors(tensors, recipe, system, pack, metadata, prior, tell)
     sha256 = write_weights(
         target,
         tensors,
@@ -190,7 +192,7 @@ def _entropy_tensors(
     system: System,
     pack_path: Path,
     metadata: Mapping[str, Any],
-    patches: int,
+    prior: PriorSettings | None,
     tell: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
     """Entropy tables for the network in half precision, from scans it was trained on."""
@@ -204,5 +206,6 @@ def _entropy_tensors(
     if not scans:
         raise TrainingError(f"{pack_path}: no scan of the run's group is for training")
     drawn = Patches(pack, scans, replace(recipe, data=settings))
-    numbers = range(FIRST_PRIOR_NUMBER, FIRST_PRIOR_NUMBER + patches)
-    return code_tensors(system.network, (drawn[number][0] for number in numbers), tell)
+    prior = prior or PriorSettings()
+    numbers = range(FIRST_PRIOR_NUMBER, FIRST_PRIOR_NUMBER + prior.patches)
+    return code_tensors(system.network, (drawn[number][0] for number in numbers), tell, prior)

@@ -17,6 +17,7 @@ from .recipe import recipe_from_json
 from .systems import System, system_of
 
 SUMS, ENTRIES, COUNTS = ".sums", ".entries", ".counts"
+ENTROPY_TENSORS = ("codes/", "mask/")
 
 
 def start_from(system: System, origin: str) -> dict[str, str]:
@@ -52,7 +53,11 @@ def start_from(system: System, origin: str) -> dict[str, str]:
         found = {"name": origin, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     else:
         model = load_weights(origin)
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in model.tensors.items()}
+        tensors = {
+            name: torch.from_numpy(array.copy())
+            for name, array in model.tensors.items()
+            if not name.startswith(ENTROPY_TENSORS)
+        }
         family, config = model.family, dict(model.config)
         found = {"name": model.id, "sha256": model.sha256}
     if family != system.family:
