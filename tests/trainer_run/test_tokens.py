@@ -134,8 +134,8 @@ def test_where_an_export_goes_is_looked_at_first(run: Path, tmp_path: Path) -> N
 def test_tables_for_a_system_without_codes(
     tiny: Recipe, pack_path: Path, tmp_path: Path, notes: Any
 ) -> None:
+    recipe = replace(tiny, start=replace(tiny.start, kind="linear", patches=1))
     with pytest.raises(RecipeError, match="linear start needs"):
-        recipe = replace(tiny, start=replace(tiny.start, kind="linear", patches=1))
         train(recipe, pack_path, tmp_path / "run", notes)
     with pytest.raises(TrainingError):
         export_run(tmp_path / "run", tmp_path / "m.safetensors", pack=pack_path)
