@@ -112,7 +112,7 @@ def decompress(
 
 def _volume_of(path: Path, data: bytes | None) -> VolumeDescription:
     from ..formats.container import read_prefix
-    from ..header import parse_header
+    from ..header_parsing import parse_header
 
     if data is not None:
         prefix = read_prefix(data)

@@ -50,7 +50,7 @@ def info(
 def info_one(job: InfoJob) -> Record:
     """Read the header of one file, and the figures stored behind it."""
     from ..formats.container import SectionKind, read_prefix, section_name
-    from ..header import parse_header
+    from ..header_parsing import parse_header
 
     with open(job.source, "rb") as stream:
         prefix = read_prefix(stream)
@@ -72,7 +72,7 @@ def info_one(job: InfoJob) -> Record:
 def _figures(stream: BinaryIO, prefix: Prefix, kind: int) -> dict[str, Any]:
     from ..errors import FormatError
     from ..formats.container import crc32c
-    from ..header import parse_figures
+    from ..header_parsing import parse_figures
 
     for entry in prefix.entries:
         if entry.kind != kind:

@@ -23,7 +23,8 @@ from .formats.container import (
 )
 from .frame_grids import DecodedFrame, EntropyModel, decode_frame_grids, entropy_model
 from .grids import Grid, codes_sha256
-from .header import Header, parse_figures, parse_header
+from .header import Header
+from .header_parsing import parse_figures, parse_header
 from .registry import LoadedModel, load_weights
 
 LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)

@@ -18,9 +18,9 @@ from vqcodec.header import (
     Header,
     ModelReference,
     VolumeDescription,
-    parse_header,
     ras_shape,
 )
+from vqcodec.header_parsing import parse_header
 from vqcodec.limits import Limits
 
 from .documented import documented_errors

@@ -19,9 +19,10 @@ from ..errors import ModelUnavailableError
 from ..frame_grids import CodedFrame, DecodedFrame, padded_foreground
 from ..frames import PreparedFrame
 from ..layout import LEVEL_NAMES, site_padding
-from ..rate_control import Attempt, search_stages
+from ..rate_control import Attempt
 from .paper import PaperNetwork, config_from_json
 from .paper.config import stage_prefix
+from .stage_choice import search_stages
 from .task import CodingTask
 
 BEAM = 8

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from .distribution import any_rank, processes
 from .failures import TrainingError, telling_out_of_memory, what_is_kept
 from .fine_tuning import start_from
 from .interruption import Interruption
+from .listener import Listener, Nobody
 from .logs import CsvLog
 from .minimisation import Minimiser
 from .pack import Pack
@@ -27,16 +28,6 @@ from .run_state import RunState
 from .sampling import Patches, Share, batches
 from .systems import PaperSystem, system_of
 from .validation import measure_and_draw
-
-
-class Listener(Protocol):
-    """Who is told how a run goes; on the first process only."""
-
-    def says(self, text: str) -> None:
-        """A line for people."""
-
-    def progress(self, step: int, steps: int, loss: float, rate: float, left: float) -> None:
-        """After every step: loss, voxels per second, and seconds left."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +86,10 @@ def train(
             telling_out_of_memory(folder.checkpoint),
         ):
             run = _Run(recipe, pack_path, folder, purpose or Purpose(), resume, place, share)
-            run.listener = listener if is_first_rank() else _Nobody()
+            run.listener = listener if is_first_rank() else Nobody()
             run.loop(interruption)
         interruption.deliver()
         return RunSummary(run.state.step, run.state.seconds, run.state.loss)
-
-
-class _Nobody:
-    def says(self, text: str) -> None:
-        """Nobody listens."""
-
-    def progress(self, step: int, steps: int, loss: float, rate: float, left: float) -> None:
-        """Nobody listens."""
 
 
 class _Run:
@@ -124,7 +107,7 @@ class _Run:
     ) -> None:
         saved = _checkpoint_to_resume(folder, recipe, resume)
         self.recipe, self.folder, self.device, self.share = recipe, folder, device, share
-        self.listener: Listener = _Nobody()
+        self.listener: Listener = Nobody()
         self.pack = Pack(pack_path)
         scans = self.pack.select(recipe.data.splits, purpose.group)
         if not scans:

@@ -1,0 +1,57 @@
+"""Finding the number of stages that fills a byte budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..errors import LimitExceededError
+from ..rate_control import FIGURES_RESERVE, Attempt, Budget
+
+MOST_QUALITY = 9.0
+
+
+def search_stages(
+    attempt: Callable[[tuple[int, int, int], bool], Attempt],
+    choices: Sequence[tuple[int, int, int]],
+    budget: Budget,
+) -> Attempt:
+    """The most stages whose file fits a budget.
+
+    Parameters
+    ----------
+    attempt : callable
+        Codes the volume with some stages; told whether there are no more than these.
+    choices : sequence of tuple of int
+        Stages of fine, middle and coarse to choose from, fewest first.
+
+    Raises
+    ------
+    LimitExceededError
+        If no file is that small.
+    """
+    last = len(choices) - 1
+    if budget.nbytes is None:
+        quality = MOST_QUALITY if budget.quality is None else budget.quality
+        place = round(last * (quality - 1.0) / (MOST_QUALITY - 1.0))
+        place = min(max(place, 0), last)
+        return attempt(choices[place], place == last)
+    limit = budget.nbytes - FIGURES_RESERVE
+    whole = attempt(choices[last], True)
+    if whole.nbytes <= limit or budget.is_default:
+        return whole
+    best, smallest = None, whole.nbytes
+    low, high = 0, last
+    while low < high:
+        place = (low + high) // 2
+        tried = attempt(choices[place], False)
+        smallest = min(smallest, tried.nbytes)
+        if tried.nbytes <= limit:
+            best, low = tried, place + 1
+        else:
+            high = place
+    if best is None:
+        raise LimitExceededError(
+            f"cannot be compressed to {budget.nbytes} bytes with this model: "
+            f"the smallest file is {smallest + FIGURES_RESERVE} bytes"
+        )
+    return best
