@@ -11,8 +11,9 @@ import click
 
 from vqcodec.errors import VqzError
 
+from . import quantisers
 from .machine import described, machine
-from .quantisers import DATA, KINDS, NETWORK, NoHeldOutError, Trained, averaged, trained_alike
+from .quantisers import KINDS, NoHeldOutError, Trained, averaged, trained_alike
 
 DEFAULT_MINUTES = 3.0
 
@@ -60,7 +61,9 @@ def quantisers_command(
             if output is not None:
                 document = {"machine": record, "device": device, "pack": str(pack)}
                 lines = [asdict(one) for one in runs]
-                text = json.dumps({**document, "network": dict(NETWORK), "runs": lines}, indent=1)
+                text = json.dumps(
+                    {**document, "network": dict(quantisers.NETWORK), "runs": lines}, indent=1
+                )
                 output.write_text(text + "\n", encoding="utf-8")
     except (NoHeldOutError, VqzError) as error:
         raise click.ClickException(str(error)) from None
@@ -82,12 +85,12 @@ def table(runs: Sequence[Trained], device: str) -> str:
 
 def caption(runs: Sequence[Trained], device: str) -> str:
     """What was trained, for how long, and how little that is."""
-    patch = "x".join(map(str, DATA["patch"]))
+    patch = "x".join(map(str, quantisers.DATA["patch"]))
     seeds = len({run.seed for run in runs})
     longest = max(run.seconds for run in runs) / 60
-    stages = ", ".join(map(str, NETWORK["stages"]))
+    stages = ", ".join(map(str, quantisers.NETWORK["stages"]))
     return (
-        f"Each network: {runs[0].steps} steps of {DATA['batch_size']} patches of {patch}, at most "
+        f"Each network: {runs[0].steps} steps of {quantisers.DATA['batch_size']} patches of {patch}, at most "
         f"{longest:.1f} minutes on {device}, {seeds} seed{'s' if seeds > 1 else ''}, from "
         f"random weights;\n{stages} codes a fine, middle, coarse site. Measured on whole held-out "
         "scans (val) with all stages; codes of\nsites with a foreground voxel, added up over the "

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.golden.tiny_paper import Widths, code_tensors, mask_tensors, powers
-from vqcodec.entropy.code_coder import CodedLevels, encode_codes
+from tests.golden.tiny_codes import Widths, code_tensors, mask_tensors, powers
+from vqcodec.entropy.code_coder import CodedLevels, FixedCodes, encode_codes
 from vqcodec.entropy.code_model import CodeModel, code_model
 from vqcodec.frame_grids import padded_foreground
 
 Tensors = dict[str, NDArray[Any]]
-Chooser = Callable[[str, Mapping[str, NDArray[np.uint8]]], NDArray[np.uint8]]
 
 LEVELS = ("fine", "middle", "coarse")
 SIDES = {"fine": 4, "middle": 16, "coarse": 64}
 LARGEST_LAST = (1 << 46) // 4096 // 8
 
 
-def random_tensors(seed: int) -> Tensors:
+def random_tensors(seed: int, hidden: int | None = None) -> Tensors:
     """Any sizes; entries from small to the largest, networks from vague to absolutely sure."""
     rng = np.random.default_rng(seed)
     tensors: Tensors = {"codes/powers": powers(), **mask_tensors()}
@@ -35,7 +34,9 @@ def random_tensors(seed: int) -> Tensors:
         ]
         for stage, each in enumerate(entries):
             tensors[f"quantisers.{level}.codebooks.{stage}.entries"] = each
-        tensors |= code_tensors(level, entries, Widths(*rng.integers(1, 4, 4)), rng)
+        widths = Widths(*rng.integers(1, 4, 4))
+        widths = widths if hidden is None else widths._replace(hidden=hidden, hidden_2=hidden)
+        tensors |= code_tensors(level, entries, widths, rng)
         tensors[f"codes/{level}/shifts"] = rng.integers(1, 12, 2)
         if rng.random() < 0.2:
             last = tensors[f"codes/{level}/0/last"]
@@ -67,15 +68,17 @@ def random_codes(
 def encoded(
     model: CodeModel, foreground: NDArray[np.bool_], codes: Mapping[str, NDArray[np.uint8]]
 ) -> CodedLevels:
-    return encode_codes(model, padded_foreground(foreground), lambda name, _: codes[name])
+    return encode_codes(model, padded_foreground(foreground), lambda name, _: FixedCodes(codes[name]))
 
 
 class Case:
     """A random model, foreground and codes, coded."""
 
-    def __init__(self, foreground: NDArray[np.bool_], seed: int) -> None:
+    def __init__(
+        self, foreground: NDArray[np.bool_], seed: int, hidden: int | None = None
+    ) -> None:
         self.foreground = foreground
-        self.tensors = random_tensors(seed)
+        self.tensors = random_tensors(seed, hidden)
         self.model = code_model(self.tensors)
         self.stages = stages_of(self.model, seed)
         self.wanted = random_codes(self.model, foreground, self.stages, seed)

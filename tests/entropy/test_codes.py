@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vqcodec.entropy.code_coder
-from tests.golden.tiny_paper import powers
+from tests.golden.tiny_codes import powers
 from tests.small_reader.codes import decode_codes as decode_plainly
 from tests.small_reader.codes import frequencies as frequencies_plainly
 from tests.small_reader.container import RefusedError
@@ -84,6 +84,7 @@ def test_any_streams_give_the_same_codes_or_are_refused_by_both(
 
 
 @given(st.integers(2, 256), st.sampled_from([10, 18, 24, 45]), seeds)
+@settings(max_examples=30)
 def test_frequencies_sum_to_the_total_however_extreme(size: int, bits: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     outputs = rng.integers(-(1 << bits), 1 << bits, (size, 20))
@@ -92,7 +93,8 @@ def test_frequencies_sum_to_the_total_however_extreme(size: int, bits: int, seed
     found = frequencies(outputs, POWERS.astype(np.int64))
     assert found.min() >= 1
     assert (found.sum(axis=1) == 1 << 24).all()
-    np.testing.assert_array_equal(found.argmax(axis=1), outputs.argmax(axis=0))
+    chosen = outputs[found.argmax(axis=1), np.arange(20)]
+    assert (outputs.max(axis=0) - chosen < 256).all()
     plain = [frequencies_plainly(column, POWERS.tolist()) for column in outputs.T.tolist()]
     assert found.tolist() == plain
 
@@ -153,7 +155,7 @@ def test_how_many_sites_are_predicted_at_once_changes_nothing(
 
 
 def digest_of_streams() -> str:
-    case = Case(mask_of((66, 60, 50), 2), 8)
+    case = Case(mask_of((66, 60, 50), 2), 8, hidden=40)
     return hashlib.sha256(b"".join(case.coded.streams[name] for name in LEVELS)).hexdigest()
 
 

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError
 from vqcodec.formats.container import canonical_json, parse_canonical_json
 from vqcodec.header import (
-    VOXEL_TYPES,
     FrameDescription,
     Header,
     ModelReference,
     VolumeDescription,
     ras_shape,
 )
-from vqcodec.header_parsing import parse_header
+from vqcodec.header_parsing import VOXEL_TYPES, parse_header
 from vqcodec.limits import Limits
 
 from .documented import documented_errors

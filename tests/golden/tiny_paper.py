@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from vqcodec.models.paper import PaperConfig, PaperNetwork
 from vqcodec.registry import write_weights
 
-from .tiny_model import ORIGIN, tiny_tensors
+from .tiny_codes import Widths, code_tensors, mask_tensors, powers
+from .tiny_model import ORIGIN
 
 Array = NDArray[np.generic]
 
@@ -27,15 +27,6 @@ CONFIG = PaperConfig(
     cascade=True,
 )
 FIRST, BEHIND = slice(1, 2), slice(1, 3)
-
-
-class Widths(NamedTuple):
-    """Elements of a vector (R), of what later stages read (P), and of the hidden layers."""
-
-    vector: int
-    own: int
-    hidden: int
-    hidden_2: int
 
 
 WIDTHS = {"fine": Widths(2, 2, 5, 4), "middle": Widths(2, 1, 4, 3), "coarse": Widths(1, 3, 2, 3)}
@@ -97,43 +88,6 @@ def codebooks(level: str, stages: int, dimension: int) -> list[NDArray[np.float1
     found = [rng.integers(-20, 50, (16, dimension)) / 50 / 4**stage for stage in range(stages)]
     found[0] += 1
     return [entries.astype(np.float16) for entries in found]
-
-
-def code_tensors(
-    level: str, entries: list[Array], widths: Widths, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Small random integers ``codes/<level>/...`` for any codebooks."""
-    size, dimension = entries[0].shape
-    inputs = 27 * (level != "coarse") + 26 * widths.vector + widths.own + 27 + 9
-    parents = 0 if level == "fine" else dimension + 1
-    tensors: dict[str, Array] = {
-        "offset": np.rint(64 * sum(each.mean(axis=0) for each in entries)).astype(np.int16),
-        "vector": rng.integers(-60, 61, (dimension, widths.vector), dtype=np.int8),
-        "own": rng.integers(-60, 61, (dimension, widths.own), dtype=np.int8),
-        "children": rng.integers(-40, 41, (parents, 64), dtype=np.int8),
-        "shifts": rng.integers(3, 7, 2, dtype=np.uint8),
-    }
-    for stage in range(len(entries)):
-        first = rng.integers(-15, 16, (inputs, widths.hidden), dtype=np.int8)
-        first[rng.random(first.shape) < 0.6] = 0
-        parts: dict[str, Array] = {
-            "first": first,
-            "first_shift": rng.integers(2, 5, (1,) * (stage % 2), dtype=np.int16),
-            "second": rng.integers(-500, 1200, (widths.hidden, widths.hidden_2), dtype=np.int16),
-            "second_bias": rng.integers(-9000, 20000, widths.hidden_2, dtype=np.int16),
-            "last": rng.integers(-400, 401, (widths.hidden_2, size), dtype=np.int16),
-            "last_bias": rng.integers(-200_000, 200_000, size, dtype=np.int32),
-        }
-        tensors |= {f"{stage}/{part}": array for part, array in parts.items()}
-    return {f"codes/{level}/{name}": np.asarray(array) for name, array in tensors.items()}
-
-
-def powers() -> NDArray[np.uint32]:
-    return np.rint(2.0 ** (30 - np.arange(256) / 256)).astype(np.uint32)
-
-
-def mask_tensors() -> dict[str, Array]:
-    return {name: part for name, part in tiny_tensors().items() if name.startswith("mask/")}
 
 
 def tiny_paper_tensors() -> dict[str, Array]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,45 @@ LARGEST_EXPONENT = 40
 SITES_AT_ONCE = 1 << 13
 
 Codes = NDArray[np.uint8]
-#: Given a level and what the coarser levels hold, its codes ``(stages, d, h, w)``.
-Chooser = Callable[[str, Mapping[str, Codes]], Codes]
+
+
+class Picker(Protocol):
+    """Who chooses the codes of a level while they are written."""
+
+    @property
+    def stages(self) -> int:
+        """Codes a site."""
+
+    def pick(
+        self, stage: int, sites: NDArray[np.intp], shares_NK: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Codes of some sites, knowing the frequencies of all of them (of 2**24).
+
+        Asked once for every stage of every site with foreground, in coding order.
+        """
+
+
+#: Given a level and what the coarser levels hold, who picks its codes.
+Chooser = Callable[[str, Mapping[str, Codes]], Picker]
+
+
+@dataclass(frozen=True)
+class FixedCodes:
+    """A picker whose codes ``(stages, d, h, w)`` are settled."""
+
+    codes: Codes
+
+    @property
+    def stages(self) -> int:
+        """Codes a site."""
+        return len(self.codes)
+
+    def pick(
+        self, stage: int, sites: NDArray[np.intp], shares_NK: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """What was settled."""
+        picked: NDArray[np.int64] = self.codes[stage].reshape(-1)[sites].astype(np.int64)
+        return picked
 
 
 @dataclass(frozen=True)
@@ -65,23 +103,23 @@ def encode_codes(model: CodeModel, foreground: NDArray[np.bool_], choose: Choose
     foreground : ndarray of bool
         ``(D, H, W)``, sides multiples of 64.
     choose : callable
-        Gives the codes of a level; it is told the finished ones of the coarser levels.
+        Gives a level's picker; it is told the finished codes of the coarser levels.
     """
     streams: dict[str, bytes] = {}
     grids: dict[str, Codes] = {}
 
     def code(name: str, context: CodeContext, written: NDArray[np.bool_]) -> Codes:
         encoder = Encoder()
-        wanted = choose(name, grids)
+        picker = choose(name, grids)
 
         def symbols(
             stage: int, at: NDArray[np.intp], shares: NDArray[np.int64]
         ) -> NDArray[np.int64]:
-            chosen: NDArray[np.int64] = wanted[stage].reshape(-1)[at].astype(np.int64)
+            chosen = picker.pick(stage, at, shares)
             encoder.conditional(chosen, shares)
             return chosen
 
-        codes = _code_level(model, context, written, wanted.shape[0], symbols)
+        codes = _code_level(model, context, written, picker.stages, symbols)
         streams[name] = encoder.finish()
         return codes
 

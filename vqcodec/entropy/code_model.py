@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelUnavailableError
 from ..layout import LEVEL_NAMES
-from .context_model import Tensors, mask_model, tensor_of
+from .context_model import NETWORK_PARTS, Tensors, mask_model, tensor_of
 from .mask import MaskModel
 from .network import OUTPUT_BITS, IntegerNetworks
 from .tables import FREQUENCY_TOTAL
@@ -117,7 +117,7 @@ def _level(tensors: Tensors, name: str) -> LevelModel:
     shapes = (offset.shape, vector.shape[:1], own.shape[:1], children.shape, shifts.shape)
     if shapes != ((dimension,), (dimension,), (dimension,), expected, (2,)):
         raise ModelUnavailableError(f"the projections of {prefix} do not fit its codebooks")
-    if vector.ndim != 2 or own.ndim != 2 or shifts.min() < 1:
+    if vector.ndim != 2 or own.ndim != 2 or 0 in vector.shape + own.shape or shifts.min() < 1:
         raise ModelUnavailableError(f"the projections of {prefix} do not fit its codebooks")
     limits = input_limits(name, vector.shape[1], own.shape[1])
     networks = tuple(_network(tensors, f"{prefix}/{s}", limits, size) for s in range(stages))
@@ -146,26 +146,34 @@ def _entries(tensors: Tensors, name: str) -> NDArray[np.int64]:
         stages.append(np.rint(exact).astype(np.int64))
     if not stages or len({each.shape for each in stages}) != 1:
         raise ModelUnavailableError(f"weights hold no codebooks of one shape for level {name!r}")
+    if not 2 <= stages[0].shape[0] <= 256 or stages[0].shape[1] < 1:
+        raise ModelUnavailableError(f"codebooks of level {name!r} do not have 2 to 256 entries")
     return np.stack(stages)
 
 
 def _network(
     tensors: Tensors, prefix: str, limits: NDArray[np.float64], size: int
 ) -> IntegerNetworks:
-    def part(name: str) -> NDArray[Any]:
-        return tensor_of(tensors, f"{prefix}/{name}")[None]
-
+    parts = {name: tensor_of(tensors, f"{prefix}/{name}") for name in NETWORK_PARTS}
+    shift = parts.pop("first_shift").reshape(-1)
+    hidden, hidden_2 = (parts[name].shape[-1:] for name in ("first", "second"))
+    inputs = parts["first"].shape[:1]
+    shapes = (inputs + hidden, hidden + hidden_2, hidden_2, (*hidden_2, size), (size,))
+    if 0 in hidden + hidden_2 or tuple(part.shape for part in parts.values()) != shapes:
+        raise ModelUnavailableError(f"the layers of {prefix} do not fit together, or {size} codes")
+    if shift.size != 1 or shift[0] < 0:
+        raise ModelUnavailableError(f"{prefix}/first_shift is not one number from 0")
     network = IntegerNetworks(
-        first=part("first").astype(np.float32),
-        first_shift=part("first_shift").astype(np.int64).reshape(-1),
-        second=part("second").astype(np.float64),
-        second_bias=part("second_bias").astype(np.float64),
-        last=part("last").astype(np.float64),
-        last_bias=part("last_bias").astype(np.float64),
+        first=parts["first"][None].astype(np.float32),
+        first_shift=shift.astype(np.int64),
+        second=parts["second"][None].astype(np.float64),
+        second_bias=parts["second_bias"][None].astype(np.float64),
+        last=parts["last"][None].astype(np.float64),
+        last_bias=parts["last_bias"][None].astype(np.float64),
         input_limits=limits,
     )
-    if network.last_bias.shape[1] != size or network.largest_output >= 1 << (30 + OUTPUT_BITS):
-        raise ModelUnavailableError(f"{prefix} does not predict {size} codes")
+    if network.largest_output >= 1 << (30 + OUTPUT_BITS):
+        raise ModelUnavailableError(f"{prefix} gives outputs beyond what is coded")
     return network
 
 

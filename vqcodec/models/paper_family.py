@@ -24,8 +24,7 @@ from .paper import PaperNetwork, config_from_json
 from .paper.config import stage_prefix
 from .stage_choice import search_stages
 from .task import CodingTask
-
-BEAM = 8
+from .token_choice import TokenPicker, token_picker
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,7 @@ class _FrameEncoder:
         seen: Tensor | None = None
 
         @torch.no_grad()
-        def choose(name: str, coarser: Mapping[str, Codes]) -> Codes:
+        def choose(name: str, coarser: Mapping[str, Codes]) -> TokenPicker:
             nonlocal seen
             quantised = None
             if coarser:
@@ -132,9 +131,7 @@ class _FrameEncoder:
             condition = self.network.condition_of(name)
             seen = condition.look_up(quantised, seen)
             latents = condition(self.features[name], seen)
-            chosen = self.network.quantiser_of(name).encode(latents, counts[name], BEAM)
-            grid: Codes = chosen[0].cpu().numpy()
-            return grid
+            return token_picker(latents, self.network.quantiser_of(name), counts[name])
 
         coded = encode_codes(self.model.entropy, self.foreground, choose)
         fine, middle, coarse = (coded.streams[name] for name in LEVEL_NAMES)
