@@ -23,6 +23,7 @@ from vqcodec import metrics
 from vqcodec.device import resolve_device
 from vqcodec.layout import LEVEL_NAMES, site_padding
 from vqcodec.trainer.checkpoint import read_checkpoint
+from vqcodec.trainer.listener import Nobody
 from vqcodec.trainer.loop import RunSummary, train
 from vqcodec.trainer.pack import Pack, PackedScan
 from vqcodec.trainer.recipe import Recipe, recipe_from_json
@@ -150,7 +151,7 @@ def trained_alike(
             say(f"training {quantiser}, seed {seed}")
             recipe = recipe_of(quantiser, seed, steps or FOR_EVER, 0.0 if steps else minutes)
             with tempfile.TemporaryDirectory() as folder:
-                summary = train(recipe, pack_path, Path(folder), _Quiet(), device=device)
+                summary = train(recipe, pack_path, Path(folder), Nobody(), device=device)
                 system = trained_system(recipe, Path(folder))
             steps = summary.steps
             yield measured_held_out(system, recipe, summary, pack, held_out, device)
@@ -221,13 +222,3 @@ def averaged(runs: Sequence[Trained]) -> Trained:
         psnr_foreground=math.fsum(run.psnr_foreground for run in runs) / count,
         uses=uses,
     )
-
-
-class _Quiet:
-    """A listener that keeps what goes wrong to the loop's own errors."""
-
-    def says(self, text: str) -> None:
-        """Nothing is printed between the lines of the table."""
-
-    def progress(self, step: int, steps: int, loss: float, rate: float, left: float) -> None:
-        """Nothing is printed between the lines of the table."""

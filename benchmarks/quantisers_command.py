@@ -85,12 +85,12 @@ def table(runs: Sequence[Trained], device: str) -> str:
 
 def caption(runs: Sequence[Trained], device: str) -> str:
     """What was trained, for how long, and how little that is."""
-    patch = "x".join(map(str, quantisers.DATA["patch"]))
+    batch, patch = quantisers.DATA["batch_size"], "x".join(map(str, quantisers.DATA["patch"]))
     seeds = len({run.seed for run in runs})
     longest = max(run.seconds for run in runs) / 60
     stages = ", ".join(map(str, quantisers.NETWORK["stages"]))
     return (
-        f"Each network: {runs[0].steps} steps of {quantisers.DATA['batch_size']} patches of {patch}, at most "
+        f"Each network: {runs[0].steps} steps of {batch} patches of {patch}, at most "
         f"{longest:.1f} minutes on {device}, {seeds} seed{'s' if seeds > 1 else ''}, from "
         f"random weights;\n{stages} codes a fine, middle, coarse site. Measured on whole held-out "
         "scans (val) with all stages; codes of\nsites with a foreground voxel, added up over the "

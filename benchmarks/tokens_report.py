@@ -22,8 +22,8 @@ NAME_WIDTH = 26
 FOOTNOTES = """\
 raw: one byte a code, whole grids, on the box of the brain padded to multiples of 64 voxels.
 file: the whole file, headers, mask and figures included. %: of the grid as float32.
-192x256x192: the file against that grid as float32, and MS-SSIM after zero-padding to it; not for
-whole heads and what does not fit. In-brain PSNR: over the foreground, range 1.
+192..: the same file in percent of 192x256x192 as float32, and MS-SSIM after zero-padding to that;
+not for whole heads and what does not fit. In-brain PSNR: over the foreground, range 1.
 log MMD: linear kernel, batch of 1, natural logarithm: the logarithm of the sum of squared errors
 over the volume, intensities in [0, 1] (not divided by the number of voxels). Means are means of
 scans, of logarithms too.
@@ -106,7 +106,7 @@ def summary(results: Sequence[TokenResult]) -> str:
         for name, chosen in sets_of(ours).items():
             for quality in sorted({result.quality for result in chosen}, reverse=True):
                 averaged = [result for result in chosen if result.quality == quality]
-                lines.append(_line(f"{name}, {quality:g} ({len(averaged)} scans)", averaged))
+                lines.append(_line(f"{name}, {quality:g} (n = {len(averaged)})", averaged))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -157,13 +157,13 @@ def judged_on(results: Sequence[TokenResult]) -> list[TokenResult]:
 
 
 def _fine_codes_used(chosen: Sequence[TokenResult]) -> Requirement:
-    text = f"at least {LEAST_FINE_USE:.0%} of the fine-level codes in use"
+    text = f"at least {100 * LEAST_FINE_USE:g} % of the fine-level codes in use"
     uses = codebook_uses([result.histograms for result in chosen if result.histograms])
     fine = next((use for use in uses if use.level == "fine"), None)
     if fine is None:
         return Requirement(text, "not measured", None)
-    words = f"{fine.used:.1%} of the entries of {fine.codebooks} codebooks"
-    words += f"; least codebook {fine.used_least:.1%}"
+    words = f"{100 * fine.used:.1f} % of the entries of {fine.codebooks} codebooks"
+    words += f"; least codebook {100 * fine.used_least:.1f} %"
     return Requirement(text, words, fine.used >= LEAST_FINE_USE)
 
 

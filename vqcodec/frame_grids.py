@@ -79,9 +79,8 @@ def decode_frame_grids(
                 f"the model knows {model.levels[name].stages}"
             )
     levels = dict(zip(LEVEL_NAMES, streams.levels, strict=True))
-    return DecodedFrame(
-        foreground, decode_codes(model, padded_foreground(foreground), levels, stages)
-    )
+    codes = decode_codes(model, padded_foreground(foreground), levels, stages)
+    return DecodedFrame(foreground, {name: codes[name] for name in LEVEL_NAMES})
 
 
 def padded_foreground(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:

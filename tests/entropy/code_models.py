@@ -17,7 +17,7 @@ Tensors = dict[str, NDArray[Any]]
 
 LEVELS = ("fine", "middle", "coarse")
 SIDES = {"fine": 4, "middle": 16, "coarse": 64}
-LARGEST_LAST = (1 << 46) // 4096 // 8
+LARGEST_LAST = (1 << 46) // 4096 // 2
 
 
 def random_tensors(seed: int, hidden: int | None = None) -> Tensors:
@@ -40,7 +40,8 @@ def random_tensors(seed: int, hidden: int | None = None) -> Tensors:
         tensors[f"codes/{level}/shifts"] = rng.integers(1, 12, 2)
         if rng.random() < 0.2:
             last = tensors[f"codes/{level}/0/last"]
-            tensors[f"codes/{level}/0/last"] = rng.integers(-LARGEST_LAST, LARGEST_LAST, last.shape)
+            reach = LARGEST_LAST // len(last)
+            tensors[f"codes/{level}/0/last"] = rng.integers(-reach, reach, last.shape)
     return tensors
 
 
@@ -68,15 +69,15 @@ def random_codes(
 def encoded(
     model: CodeModel, foreground: NDArray[np.bool_], codes: Mapping[str, NDArray[np.uint8]]
 ) -> CodedLevels:
-    return encode_codes(model, padded_foreground(foreground), lambda name, _: FixedCodes(codes[name]))
+    return encode_codes(
+        model, padded_foreground(foreground), lambda name, _: FixedCodes(codes[name])
+    )
 
 
 class Case:
     """A random model, foreground and codes, coded."""
 
-    def __init__(
-        self, foreground: NDArray[np.bool_], seed: int, hidden: int | None = None
-    ) -> None:
+    def __init__(self, foreground: NDArray[np.bool_], seed: int, hidden: int | None = None) -> None:
         self.foreground = foreground
         self.tensors = random_tensors(seed, hidden)
         self.model = code_model(self.tensors)

@@ -41,7 +41,7 @@ def occupied(foreground: np.ndarray, name: str) -> np.ndarray:
 
 
 @given(shapes, seeds)
-@settings(max_examples=12)
+@settings(max_examples=9)
 def test_round_trip_here_and_in_the_small_reader(shape: tuple[int, int, int], seed: int) -> None:
     foreground = mask_of(shape, seed)
     case = Case(foreground, seed)

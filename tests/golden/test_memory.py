@@ -23,16 +23,22 @@ ALLOWED = DEFAULT_LIMITS.voxels_free + DEFAULT_LIMITS.voxels_per_byte * FILE_BYT
 
 
 def hostile(
-    shape: tuple[int, ...], *, word: int, masked: bool, nonfinite: bool, constant: bool
+    shape: tuple[int, ...],
+    *,
+    word: int,
+    masked: bool,
+    nonfinite: bool,
+    constant: bool,
+    source: str = "one-voxel-inside",
 ) -> bytes:
     """A file whose streams are one word, again and again."""
-    opened = VQZ.open(VECTORS / "good-one-voxel-inside.vqz")
+    opened = VQZ.open(VECTORS / f"good-{source}.vqz")
     tree = copy.deepcopy(opened.header)
     tree["volume"].update(shape=list(shape), dtype="<f4")
     tree["frames"][0].update(
         origin=[0, 0, 0],
         extent=[0, 0, 0] if constant else list(shape),
-        stages=[3, 3, 3],
+        stages=[2, 2, 3] if tree["family"] == "paper" else [3, 3, 3],
         nonfinite=int(nonfinite),
     )
     words = struct.pack("<I", word)
@@ -72,6 +78,17 @@ def test_largest_boxes(shape: tuple[int, ...], masked: bool, word: int) -> None:
     data = hostile(shape, word=word, masked=masked, nonfinite=False, constant=False)
     assert len(data) == FILE_BYTES
     assert peak_of_decoding(data) < ALLOCATION_LIMIT
+
+
+@pytest.mark.parametrize("word", [0, 0xA5A5A5A5])
+@pytest.mark.parametrize("shape", [(64, 64, 256), (100, 100, 60), (1, 1, 256)])
+def test_largest_boxes_of_family_paper(shape: tuple[int, ...], word: int) -> None:
+    kind = {"masked": word == 0, "nonfinite": False, "constant": False}
+    data = hostile(shape, word=word, source="paper-one-voxel-inside", **kind)
+    assert len(data) == FILE_BYTES
+    assert peak_of_decoding(data) < ALLOCATION_LIMIT
+    with pytest.raises(LimitExceededError):
+        VQZ.from_bytes(hostile((1, 1, 257), word=word, source="paper-one-voxel-inside", **kind))
 
 
 @pytest.mark.parametrize("shape", [(100, 100, 100), (1, 1, 67_000), (67_000, 1, 1), (1, 516, 516)])

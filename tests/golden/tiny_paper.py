@@ -1,4 +1,4 @@
-"""A tiny model of family ``paper``, made by rule: block means, a slope, and a little of all else."""
+"""A tiny model of family ``paper``, made by rule: block means, slopes, a little of all else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def network_tensors() -> dict[str, Array]:
 def keep(skip: Array, taps: tuple[slice, ...], weight: float) -> None:
     """Pass the first channels on, each to its own."""
     for channel in range(min(skip.shape[:2])):
-        skip[(channel, channel, *taps)] = weight
+        place = (channel, channel, *taps)
+        skip[place] = weight
 
 
 def codebooks(level: str, stages: int, dimension: int) -> list[NDArray[np.float16]]:
