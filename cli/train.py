@@ -13,7 +13,7 @@ import click
 from . import options
 from .console import Console, file_size, printable, put
 from .exits import Code, Failed, writing
-from .train_prepare import prepare
+from .train_prepare import packed_in, prepare
 
 
 @click.group()
@@ -23,7 +23,7 @@ def train() -> None:
     \b
     vqz train prepare SCANS -o pack.h5
     vqz train run tudosiu2020-baur --pack pack.h5 --out RUN
-    vqz train export RUN -o model.safetensors
+    vqz train export RUN -o model.safetensors --pack pack.h5
     """  # noqa: D301
 
 
@@ -33,7 +33,12 @@ train.add_command(prepare)
 @train.command()
 @click.argument("recipe", required=False)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
-@click.option("--pack", type=options.PATH, required=True, help="Training pack.")
+@click.option("--pack", type=options.PATH, help="Training pack.")
+@click.option(
+    "--data",
+    type=options.PATH,
+    help="Instead of a pack: folder or manifest of scans, packed into OUT first.",
+)
 @click.option("--out", type=options.PATH, required=True, help="Folder of the run.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder.")
 @click.option("--fine-tune", metavar="MODEL", help="Start from a model, run or checkpoint.")
@@ -54,7 +59,8 @@ train.add_command(prepare)
 def run(
     recipe: str | None,
     overrides: tuple[str, ...],
-    pack: Path,
+    pack: Path | None,
+    data: Path | None,
     out: Path,
     resume: bool,
     fine_tune: str | None,
@@ -79,6 +85,8 @@ def run(
         recipe = None
     if recipe is None and not resume:
         raise click.UsageError("name a recipe, or go on with --resume")
+    if (pack is None) == (data is None):
+        raise click.UsageError("give --pack or --data, one of them")
     group = dict(_pair(text) for text in groups)
     from ..trainer.failures import RecipeError
     from ..trainer.loop import train as train_model
@@ -90,9 +98,10 @@ def run(
             read_recipe(recipe, overrides) if recipe is not None else recipe_of_run(out, overrides)
         )
         purpose = Purpose(mode, group, fine_tune)
+        used = pack or packed_in(out, data, console)
         with _Display(console) as display, _naming_files():
             summary = train_model(
-                settings, pack, out, display, purpose=purpose, resume=resume, device=device
+                settings, used, out, display, purpose=purpose, resume=resume, device=device
             )
     except RecipeError as error:
         raise Failed(Code.USAGE, str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .console import file_size, printable, put
+from .console import Console, file_size, printable, put
 from .exits import Code, writing
 
 if TYPE_CHECKING:
@@ -130,3 +131,26 @@ def prepare(
     note = f", {len(summary.skipped)} skipped" if summary.skipped else ""
     console.result({**record, "bytes": summary.nbytes}, [line + note])
     return Code.SOME_FAILED if summary.skipped else Code.DONE
+
+
+def packed_in(out: Path, scans: Path | None, console: Console) -> Path:
+    """Pack scans into the folder of a run, unless that was done before; the pack's path."""
+    pack = out / "pack.h5"
+    if pack.exists() or scans is None:
+        return pack
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise click.UsageError("--data is for one process; make a pack with vqz train prepare")
+    from ..trainer.pack_preparation import PreparationOptions, prepare_pack
+    from ..trainer.scan_sources import sources_of
+
+    def skipped(name: str, reason: str) -> None:
+        put(f"vqz: {printable(name)}: {printable(reason)}, skipped", sys.stderr)
+
+    def watch(found: Sequence[ScanSource]) -> Iterator[ScanSource]:
+        return console.progress(found, [source.name for source in found])
+
+    sources = sources_of(scans)
+    with writing(pack):
+        out.mkdir(parents=True, exist_ok=True)
+        prepare_pack(sources, pack, PreparationOptions(), False, skipped, watch)
+    return pack

@@ -28,6 +28,17 @@ def test_from_scans_to_weights(
     assert main(["models", "verify", str(model)]) == 0
 
 
+def test_one_command_from_scans_to_a_run(
+    scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", str(scans), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert main(["train", "run", "tiny", *QUICK, *where]) == 0
+    packed = (tmp_path / "run" / "pack.h5").stat().st_mtime_ns
+    assert main(["train", "run", "run.steps=2", "--resume", *where, "-q"]) == 0
+    assert (tmp_path / "run" / "pack.h5").stat().st_mtime_ns == packed
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -35,6 +46,8 @@ def test_from_scans_to_weights(
         (["prepare", "empty", "-o", "p.h5"], 65, "empty: there is no scan to train on"),
         (["run", "--pack", "p.h5", "--out", "r"], 2, "name a recipe, or go on with --resume"),
         (["run", "nonsense", "--pack", "p.h5", "--out", "r"], 2, "no recipe 'nonsense'"),
+        (["run", "tiny", "--out", "r"], 2, "give --pack or --data, one of them"),
+        (["run", "tiny", "--data", "empty", "--out", "r"], 65, "there is no scan to train on"),
         (["run", "tiny", "run.step=3", "--pack", "p.h5", "--out", "r"], 2, "no setting 'run.step'"),
         (["run", "tiny", "--pack", "p.h5", "--out", "r"], 66, "p.h5: No such file"),
         (["run", "--resume", "--pack", "p.h5", "--out", "r"], 65, "there is no checkpoint"),
