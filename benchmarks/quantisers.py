@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from vqcodec.device import resolve_device
 from vqcodec.layout import LEVEL_NAMES, site_padding
 from vqcodec.trainer.checkpoint import read_checkpoint
 from vqcodec.trainer.listener import Nobody
-from vqcodec.trainer.loop import RunSummary, train
+from vqcodec.trainer.loop import train
 from vqcodec.trainer.pack import Pack, PackedScan
 from vqcodec.trainer.recipe import Recipe, recipe_from_json
 from vqcodec.trainer.run_folder import RunFolder
@@ -73,8 +74,9 @@ class Trained:
         One of `KINDS`.
     seed : int
     steps : int
-    seconds : float
-        Of training, measuring not included.
+    seconds, cpu_seconds : float
+        Of training, measuring not included; the second is of processor time, which does not
+        grow when others use the machine.
     psnr_foreground : float
         Decibels over the foreground, range 1; mean over the held-out scans.
     uses : tuple of CodebookUse
@@ -85,6 +87,7 @@ class Trained:
     seed: int
     steps: int
     seconds: float
+    cpu_seconds: float
     psnr_foreground: float
     uses: tuple[CodebookUse, ...]
 
@@ -151,10 +154,13 @@ def trained_alike(
             say(f"training {quantiser}, seed {seed}")
             recipe = recipe_of(quantiser, seed, steps or FOR_EVER, 0.0 if steps else minutes)
             with tempfile.TemporaryDirectory() as folder:
+                started = time.process_time()
                 summary = train(recipe, pack_path, Path(folder), Nobody(), device=device)
+                spent = time.process_time() - started
                 system = trained_system(recipe, Path(folder))
             steps = summary.steps
-            yield measured_held_out(system, recipe, summary, pack, held_out, device)
+            decibels, uses = measured_held_out(system, pack, held_out, device)
+            yield Trained(quantiser, seed, steps, summary.seconds, spent, decibels, uses)
 
 
 def trained_system(recipe: Recipe, folder: Path) -> System:
@@ -165,14 +171,9 @@ def trained_system(recipe: Recipe, folder: Path) -> System:
 
 
 def measured_held_out(
-    system: System,
-    recipe: Recipe,
-    summary: RunSummary,
-    pack: Pack,
-    held_out: Sequence[PackedScan],
-    device: str,
-) -> Trained:
-    """Compress and decompress whole held-out scans with all stages."""
+    system: System, pack: Pack, held_out: Sequence[PackedScan], device: str
+) -> tuple[float, tuple[CodebookUse, ...]]:
+    """Mean foreground PSNR and the codebooks, of whole held-out scans with all stages."""
     on = resolve_device(device)
     system.to(on).eval()
     decibels: list[float] = []
@@ -185,14 +186,7 @@ def measured_held_out(
         decibels.append(metrics.psnr(values, decoded, 1.0, foreground))
         grids = {level: codes[level][0].cpu().numpy().astype(np.uint8) for level in LEVEL_NAMES}
         counted.append(histograms(foreground, grids, system.codebook_size))
-    return Trained(
-        quantiser=str(recipe.network["quantiser"]),
-        seed=recipe.seed,
-        steps=summary.steps,
-        seconds=summary.seconds,
-        psnr_foreground=math.fsum(decibels) / len(decibels),
-        uses=codebook_uses(counted),
-    )
+    return math.fsum(decibels) / len(decibels), codebook_uses(counted)
 
 
 def whole_scan(pack: Pack, scan: PackedScan) -> Array:
@@ -219,6 +213,7 @@ def averaged(runs: Sequence[Trained]) -> Trained:
     return replace(
         runs[0],
         seconds=math.fsum(run.seconds for run in runs) / count,
+        cpu_seconds=math.fsum(run.cpu_seconds for run in runs) / count,
         psnr_foreground=math.fsum(run.psnr_foreground for run in runs) / count,
         uses=uses,
     )

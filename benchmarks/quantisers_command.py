@@ -76,7 +76,7 @@ def table(runs: Sequence[Trained], device: str) -> str:
     head = f"{'quantiser, seed':<18}{'brain dB':>9}"
     for level in ("fine", "middle", "coarse"):
         head += f"{level + ' %':>10}{'perpl.':>8}"
-    lines = [caption(runs, device), "", head + f"{'minutes':>9}"]
+    lines = [caption(runs, device), "", head + f"{'minutes':>9}{'CPU min':>9}"]
     lines += [_line(f"{run.quantiser}, {run.seed}", run) for run in runs]
     if len({run.seed for run in runs}) > 1:
         lines += [_line(f"{kind}, mean", averaged(ours)) for kind, ours in by_kind(runs).items()]
@@ -96,7 +96,8 @@ def caption(runs: Sequence[Trained], device: str) -> str:
         "scans (val) with all stages; codes of\nsites with a foreground voxel, added up over the "
         f"scans: {_codes(runs)} for each codebook.\n"
         "This is the beginning of a training, not its end: it tells which quantiser learns "
-        "faster, not which is\nbetter after days. The order may change with longer training."
+        "faster, not which is\nbetter after days. The order may change with longer training. "
+        "Minutes include what else the machine did."
     )
 
 
@@ -142,4 +143,4 @@ def _line(name: str, run: Trained) -> str:
     line = f"{name:<18}{run.psnr_foreground:>9.2f}"
     for use in run.uses:
         line += f"{100 * use.used:>10.1f}{use.perplexity:>8.1f}"
-    return line + f"{run.seconds / 60:>9.1f}"
+    return line + f"{run.seconds / 60:>9.1f}{run.cpu_seconds / 60:>9.1f}"

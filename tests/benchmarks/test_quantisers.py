@@ -69,7 +69,7 @@ def use(level: str, used: float, perplexity: float) -> CodebookUse:
 def run(quantiser: str, seed: int, decibel: float, used: float = 0.5) -> Trained:
     levels = ("fine", "middle", "coarse")
     uses = tuple(use(level, used, 200 * used) for level in levels)
-    return Trained(quantiser, seed, 40, 60.0, decibel, uses)
+    return Trained(quantiser, seed, 40, 60.0, 30.0, decibel, uses)
 
 
 def test_recipes_differ_in_quantiser_and_seed_only() -> None:
@@ -92,6 +92,7 @@ def test_all_kinds_are_trained_alike_and_measured(pack: Path) -> None:
         assert [level.level for level in one.uses] == ["fine", "middle", "coarse"]
         assert all(0 < level.used <= 1 for level in one.uses)
         assert 0 < one.uses[0].codes < 16**3
+        assert one.cpu_seconds > 0
 
 
 def test_the_command_prints_the_table_and_writes_it(pack: Path, tmp_path: Path) -> None:
