@@ -53,18 +53,6 @@ def test_commitment_is_what_the_stages_in_use_leave_over() -> None:
         torch.testing.assert_close(quantiser(latents, stages).commitment, expected)
 
 
-@pytest.mark.parametrize("kind", ["ema", "gradient"])
-def test_a_beam_leaves_less_over_and_one_stage_is_greedy(kind: str) -> None:
-    quantiser, latents = trained(kind)
-    errors = [
-        float((quantiser.decode(quantiser.encode(latents, beam=beam)) - latents).square().mean())
-        for beam in (1, 2, 16)
-    ]
-    assert errors[2] < errors[1] < errors[0]
-    first = quantiser.encode(latents, 1, beam=5)
-    assert (first == quantiser.encode(latents, 1)).float().mean() > 0.999
-
-
 def test_gradient_passes_straight_through() -> None:
     quantiser, latents = trained("ema")
     latents.requires_grad_()

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import FormatError
 from .collectives import from_first_rank
-from .quantiser import Codebook, VectorCodebook
-
-ROWS_AT_ONCE = 2048
+from .quantiser import Codebook
 
 
 @dataclass(frozen=True)
@@ -161,26 +159,14 @@ class ResidualQuantiser(nn.Module):
             )
 
     @torch.no_grad()
-    def encode(self, z_BCDHW: Tensor, stages: int | None = None, beam: int = 1) -> Tensor:
-        """Codes ``(B, S, D, H, W)``, uint8; nothing is learned.
-
-        Parameters
-        ----------
-        beam : int
-            How many partial choices to keep from stage to stage. 1 is greedy, as in training;
-            8 leaves 5 % less of the squared error over (two stages of 256 entries). Codebooks
-            without free entries (FSQ) are always greedy: they do not look for the nearest.
-        """
+    def encode(self, z_BCDHW: Tensor, stages: int | None = None) -> Tensor:
+        """Codes ``(B, S, D, H, W)``, uint8, stage by stage; nothing is learned."""
         with torch.autocast(z_BCDHW.device.type, enabled=False):
-            rows_ND = rows_of(z_BCDHW)
-            books = self._stages(stages)
-            if beam > 1 and all(isinstance(book, VectorCodebook) for book in books):
-                found = [_beam_search(rows, books, beam) for rows in rows_ND.split(ROWS_AT_ONCE)]
-                return _grids(list(torch.cat(found, dim=1)), z_BCDHW.shape)
+            rest_ND = rows_of(z_BCDHW)
             codes = []
-            for codebook in books:
-                codes_N = codebook.choose(rows_ND)
-                rows_ND = rows_ND - codebook.look_up(codes_N)
+            for codebook in self._stages(stages):
+                codes_N = codebook.choose(rest_ND)
+                rest_ND = rest_ND - codebook.look_up(codes_N)
                 codes.append(codes_N)
             return _grids(codes, z_BCDHW.shape)
 
@@ -217,26 +203,6 @@ def rows_of(z_BCDHW: Tensor) -> Tensor:
 def _volume(rows_ND: Tensor, shape: torch.Size) -> Tensor:
     b, c, *sides = shape
     return rows_ND.reshape(b, *sides, c).movedim(-1, 1).contiguous()
-
-
-def _beam_search(rows_ND: Tensor, codebooks: Sequence[Codebook], beam: int) -> Tensor:
-    """Codes ``(S, N)`` of the best of ``beam`` sums of entries kept after every stage."""
-    count, dimension = rows_ND.shape
-    rest_NBD = rows_ND[:, None]
-    codes_SNB = rows_ND.new_zeros((0, count, 1), dtype=torch.int64)
-    for codebook in codebooks:
-        size = codebook.size
-        entries_KD = codebook.look_up(torch.arange(size, device=rows_ND.device))
-        products = rest_NBD.reshape(-1, dimension) @ entries_KD.T
-        squares = rest_NBD.square().sum(2)[..., None] + entries_KD.square().sum(1)
-        errors_NC = (squares - 2 * products.reshape(squares.shape)).flatten(1)
-        best_NB = errors_NC.topk(min(beam, errors_NC.shape[1]), dim=1, largest=False).indices
-        parents_NB, chosen_NB = best_NB // size, best_NB % size
-        kept = parents_NB.expand(len(codes_SNB), -1, -1)
-        codes_SNB = torch.cat((codes_SNB.gather(2, kept), chosen_NB[None]))
-        origins = parents_NB[..., None].expand(-1, -1, dimension)
-        rest_NBD = rest_NBD.gather(1, origins) - entries_KD[chosen_NB]
-    return codes_SNB[:, :, 0]
 
 
 def _grids(codes: Sequence[Tensor], shape: torch.Size) -> Tensor:
