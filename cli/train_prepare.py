@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,17 +115,13 @@ def prepare(
         wanted = None if modality == "any" else modality
         sources = sources_of(scans, splits, wanted, license, val_share)
 
-    def skipped(name: str, reason: str) -> None:
-        put(f"vqz: {printable(name)}: {printable(reason)}, skipped", sys.stderr)
-
-    def watch(found: Sequence[ScanSource]) -> Iterator[ScanSource]:
-        return console.progress(found, [source.name for source in found])
-
     settings = PreparationOptions(dtype, frame, synthetic, seed, register, strip)
     if blur is not None:
         settings = replace(settings, blur_mm=blur)
     with writing(output):
-        summary = prepare_pack(sources, output, settings, overwrite, skipped, watch)
+        summary = prepare_pack(
+            sources, output, settings, overwrite, _say_skipped, _watching(console)
+        )
     record = {"output": str(output), "packed": summary.packed, "skipped": len(summary.skipped)}
     line = f"{output}: {summary.packed} scans, {file_size(summary.nbytes)}"
     note = f", {len(summary.skipped)} skipped" if summary.skipped else ""
@@ -143,14 +139,16 @@ def packed_in(out: Path, scans: Path | None, console: Console) -> Path:
     from ..trainer.pack_preparation import PreparationOptions, prepare_pack
     from ..trainer.scan_sources import sources_of
 
-    def skipped(name: str, reason: str) -> None:
-        put(f"vqz: {printable(name)}: {printable(reason)}, skipped", sys.stderr)
-
-    def watch(found: Sequence[ScanSource]) -> Iterator[ScanSource]:
-        return console.progress(found, [source.name for source in found])
-
     sources = sources_of(scans)
     with writing(pack):
         out.mkdir(parents=True, exist_ok=True)
-        prepare_pack(sources, pack, PreparationOptions(), False, skipped, watch)
+        prepare_pack(sources, pack, PreparationOptions(), False, _say_skipped, _watching(console))
     return pack
+
+
+def _say_skipped(name: str, reason: str) -> None:
+    put(f"vqz: {printable(name)}: {printable(reason)}, skipped", sys.stderr)
+
+
+def _watching(console: Console) -> Callable[[Sequence[ScanSource]], Iterator[ScanSource]]:
+    return lambda found: console.progress(found, [source.name for source in found])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import VqzError
 
@@ -52,3 +53,13 @@ def _check_cuda(index: int) -> None:
             f"device 'cuda:{index}' was asked for, but there are only "
             f"{torch.cuda.device_count()} CUDA devices"
         )
+
+
+Network = TypeVar("Network", bound="torch.nn.Module")
+
+
+def copy_on(network: Network, device: torch.device) -> Network:
+    """The network itself if it lives on a device, else a copy there."""
+    if next(network.parameters()).device == device:
+        return network
+    return copy.deepcopy(network).to(device)

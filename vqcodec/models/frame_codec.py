@@ -17,10 +17,10 @@ from ..entropy.frame import (
     encode_levels,
     frame_geometry,
 )
-from ..layout import padded_to_four
+from ..layout import padded_to_four, step_of
 from .quantise import RateDistortion, rate_distortion_quantiser
 from .wavelet import Pyramid
-from .wavelet_family import WaveletModel, analyse_frame, step_of
+from .wavelet_family import WaveletModel, analyse_frame
 
 REFILL_RATIO = 1.12
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..device import copy_on
 from ..entropy.code_coder import Codes, encode_codes
 from ..entropy.code_model import CodeModel, code_model, has_code_model
 from ..entropy.frame import Streams, encode_foreground
@@ -72,7 +72,7 @@ def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
     LimitExceededError
         If even one code a site is too much.
     """
-    network = _on(model.network, task.device)
+    network = copy_on(model.network, task.device)
     encoders = [
         None if frame.description.is_constant else _FrameEncoder(model, network, frame, task.device)
         for frame in task.frames
@@ -149,12 +149,5 @@ def reconstruct_tokens(model: PaperModel, decoded: DecodedFrame, device: torch.d
     """
     codes = {name: torch.from_numpy(grid).to(device)[None] for name, grid in decoded.grids.items()}
     sides = decoded.foreground.shape
-    x: Tensor = _on(model.network, device).decode(codes, sides)[0, 0]
+    x: Tensor = copy_on(model.network, device).decode(codes, sides)[0, 0]
     return x
-
-
-def _on(network: PaperNetwork, device: torch.device) -> PaperNetwork:
-    """The network itself if it lives on a device, else a copy there."""
-    if next(network.parameters()).device == device:
-        return network
-    return copy.deepcopy(network).to(device)

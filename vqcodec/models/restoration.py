@@ -8,7 +8,6 @@ floating point is allowed; reconstructions agree across devices to rounding.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -143,13 +142,6 @@ def restore(
         correction = network(inputs, steps.log2())
         out[rows] += known_step * from_blocks(correction)[0]
     return out
-
-
-def copy_on(network: RestorationNetwork, device: torch.device) -> RestorationNetwork:
-    """The network itself if it lives on a device, else a copy there."""
-    if next(network.parameters()).device == device:
-        return network
-    return copy.deepcopy(network).to(device)
 
 
 def restoration_tensors(network: RestorationNetwork) -> dict[str, NDArray[np.float16]]:

@@ -15,23 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..device import copy_on
 from ..entropy.context_model import ContextModel, context_model
 from ..entropy.frame import Coefficients, FrameGeometry
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS, padded_to_four
+from ..layout import SPLITS, padded_to_four, step_of
 from .fill import fill_background
-from .restoration import RestorationNetwork, copy_on, restoration_network, restore
+from .restoration import RestorationNetwork, restoration_network, restore
 from .wavelet import Pyramid, analyse, synthesise
 
 FAMILY_ID = "wavelet"
 FILL_ITERATIONS = 10
-STEPS_PER_OCTAVE = 64
-
-
-def step_of(step_index: int) -> float:
-    """Quantiser step in units of the robust intensity range."""
-    return float(2.0 ** (-step_index / STEPS_PER_OCTAVE))
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from ..entropy.frame import encode_levels
 from ..entropy.groups import GROUPS, group_of
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, SYMBOLS, symbols_of
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS
+from ..layout import SPLITS, step_of
 from ..models.frame_codec import FrameEncoder
 from ..models.quantise import RateDistortion, coefficients_of_phase, rate_distortion_quantiser
-from ..models.wavelet_family import WaveletModel, step_of
+from ..models.wavelet_family import WaveletModel
 from .context_export import TableCounts
 
 COUNTED_MAGNITUDES = 16

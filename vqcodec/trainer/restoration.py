@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..conform import bounding_box, crop, solid_background
-from ..layout import padded_to_four
+from ..layout import padded_to_four, step_of
 from ..models.frame_codec import FrameEncoder
 from ..models.quantise import RateDistortion
 from ..models.restoration import (
@@ -28,7 +28,7 @@ from ..models.restoration import (
     from_blocks,
     network_inputs,
 )
-from ..models.wavelet_family import WaveletModel, reconstruct_coefficients, step_of, wavelet_model
+from ..models.wavelet_family import WaveletModel, reconstruct_coefficients, wavelet_model
 from ..registry import read_weights
 from .context_samples import pick_scan
 from .scans import augment, load_scan, scans_of
