@@ -181,7 +181,7 @@ def enclosing_settings(
 
     def percent(index: int) -> float:
         data, _ = stream(peer, scan, peer.settings[index], axis, cache)
-        return scan.percent(len(data))
+        return scan.percent(peer.charged(data))
 
     first = last = len(peer.settings) // 2
     while first > 0 and percent(first) > low:
@@ -212,8 +212,8 @@ def point(peer: Peer, scan: Scan, setting: float, axis: int, cache: Path | None 
     made = Point(
         setting=setting,
         axis=axis,
-        nbytes=len(data),
-        percent=scan.percent(len(data)),
+        nbytes=peer.charged(data),
+        percent=scan.percent(peer.charged(data)),
         encode_seconds=encode_seconds,
         decode_seconds=decode_seconds,
         figures=measured(scan, decoded),

@@ -43,6 +43,8 @@ class Peer:
         Versions and fixed options, part of the cache key.
     missing : callable
         None where the codec can run, else the reason.
+    charged : callable
+        What `encode` returned to the bytes that count; all of them by default.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Peer:
     axes: tuple[int, ...]
     software: Callable[[], str]
     missing: Callable[[], str | None]
+    charged: Callable[[bytes], int] = len
 
 
 def all_peers() -> tuple[Peer, ...]:

@@ -8,18 +8,15 @@ the scan's own grid.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from .curves import Curve, Figures, OutsideCurveError, curve, measured
+from .curves import Curve, Figures, OutsideCurveError, curve
+from .own_curve import OURS, coded, own_codec
 from .peers import Array, Peer
 from .scans import Scan
 
-OURS = "vqcodec"
 RATES: tuple[float | None, ...] = (0.2, 0.35, 0.6, None)
 DEFAULT_LIMIT = 0.825
 MARGIN = 1.25
@@ -77,16 +74,8 @@ class Result:
 
 def vqcodec_through_its_api(device: str = "auto") -> Codec:
     """The codec of this project, whole files through the public functions only."""
-    import vqcodec  # a peers-only run needs no codec
-
-    def encode(values: Array, percent: float | None) -> bytes:
-        return bytes(vqcodec.encode(values, ratio=percent, device=device).to_bytes())
-
-    def decode(data: bytes) -> Array:
-        decoded = vqcodec.decode(vqcodec.VQZ.from_bytes(data), device=device)
-        return np.asarray(decoded, dtype=np.float32)
-
-    return Codec(encode, decode)
+    ours = own_codec(device=device)
+    return Codec(lambda values, percent: ours.encode(values, {"ratio": percent}), ours.decode)
 
 
 def compared(
@@ -134,23 +123,21 @@ def compared(
 def _ours(scan: Scan, codec: Codec, asked: float | None) -> Result:
     from vqcodec.errors import VqzError
 
-    start = time.perf_counter()
     try:
-        data = codec.encode(scan.values, asked)
+        found = coded(
+            scan, lambda values: codec.encode(values, asked), codec.decode, asked or DEFAULT_LIMIT
+        )
     except VqzError as error:
         return Result(scan.name, scan.group, OURS, asked, note=str(error))
-    encoded = time.perf_counter()
-    decoded = codec.decode(data)
-    done = time.perf_counter()
     return Result(
         scan=scan.name,
         group=scan.group,
         codec=OURS,
         asked=asked,
-        percent=scan.percent(len(data)),
-        figures=measured(scan, decoded),
-        encode_seconds=encoded - start,
-        decode_seconds=done - encoded,
+        percent=found.percent,
+        figures=found.figures,
+        encode_seconds=found.encode_seconds,
+        decode_seconds=found.decode_seconds,
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .curves import Figures
-from .rate_distortion import DEFAULT_LIMIT, OURS, Result
+from .own_curve import OURS
+from .rate_distortion import DEFAULT_LIMIT, Result
 
 REFERENCE_GROUP = "oasis"
 REFERENCE_SCANS = 10

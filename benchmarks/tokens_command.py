@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from . import scans
 from .codebooks import codebook_uses
 from .machine import described, machine
 from .report import judged
+from .scan_choice import json_option, listed, loaded, write_document
 from .tokens import (
     FAMILY,
     QUALITIES,
@@ -48,7 +48,7 @@ SPLITS = ("val", "test")
 )
 @click.option("--grid", type=click.Choice(list(scans.GRIDS)), default="own", show_default=True)
 @click.option("--device", default="auto", help="Device of the codec.")
-@click.option("--json", "output", type=click.Path(path_type=Path), help="Results file.")
+@json_option
 def tokens_command(
     models: tuple[str, ...],
     splits: tuple[str, ...],
@@ -65,23 +65,13 @@ def tokens_command(
     for codec in codecs:
         stages = ", ".join(map(str, codec.stages))
         click.echo(f"{codec.name}: sha256 {codec.identity}, {stages} codes a site")
-    try:
-        chosen = scans.entries(splits or SPLITS, subjects)
-    except scans.DataFolderError as error:
-        raise click.ClickException(str(error)) from None
+    chosen = listed(splits or SPLITS, subjects)
     results: list[TokenResult] = []
-    for entry in chosen:
-        click.echo(f"measuring {entry.subject}", err=True)
-        try:
-            scan = scans.load(entry, scans.GRIDS[grid])
-        except scans.DataFolderError as error:
-            click.echo(f"{entry.subject}: left out, {error}")
-            continue
+    for entry, scan in loaded(chosen, grid):
         for codec in codecs:
             for quality in qualities or QUALITIES:
                 results.append(measured_tokens(scan, entry.split, codec, quality))
-        if output is not None:
-            write_results(output, record, grid, codecs, results)
+        write_document(output, document(record, grid, codecs, results))
     click.echo("\n" + "\n\n".join([table(results), summary(results), codebook_table(results)]))
     for result in results:
         if result.note:
@@ -107,15 +97,14 @@ def chosen_codecs(models: Sequence[str], device: str) -> list[TokenCodec]:
     return codecs
 
 
-def write_results(
-    output: Path,
+def document(
     record: dict[str, str],
     grid: str,
     codecs: Sequence[TokenCodec],
     results: Sequence[TokenResult],
-) -> None:
-    """Everything measured so far as one JSON file."""
-    document = {
+) -> dict[str, Any]:
+    """Everything measured so far as JSON values."""
+    return {
         "machine": record,
         "grid": grid,
         "models": {codec.name: codec.identity for codec in codecs},
@@ -123,7 +112,6 @@ def write_results(
         "results": [result.record() for result in results],
         "codebooks": codebook_records(results),
     }
-    output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def codebook_records(results: Sequence[TokenResult]) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,15 +33,15 @@ from .sizes import decibels, significant, size_figures
 
 @dataclass(frozen=True)
 class CompressJob:
-    """One volume to compress, and how."""
+    """One volume to compress, and how; ``aims`` are what `encode` takes at most one of."""
 
     source: Path
     target: Path
     suffix: str | None
-    quality: float | None
-    ratio: float | None
-    target_bytes: int | None
+    aims: Mapping[str, Any]
+    effort: int
     model: str | None
+    drop_air: bool
     device: str
     force: bool
     overwrite: bool
@@ -51,26 +53,14 @@ class CompressJob:
 @options.output
 @options.output_dir
 @options.recursive
-@click.option(
-    "--quality",
-    type=float,
-    metavar="Q",
-    help="Fix the quality instead of the size: usually 1 (small) to 9 (faithful).",
-)
-@click.option(
-    "--ratio",
-    type=click.FloatRange(min=0, max=100, min_open=True),
-    metavar="PERCENT",
-    help="Largest size of the file, in percent of the volume as float32.  [default: 0.825]",
-)
-@click.option(
-    "--bytes",
-    "target_bytes",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Largest size of the file, in bytes.",
-)
+@options.aims
+@options.effort
 @click.option("--model", metavar="ID", help="Model to use, or the path of a weights file.")
+@click.option(
+    "--drop-air",
+    is_flag=True,
+    help="Set the noise in the air around a whole head to zero. Off by default: it is a loss.",
+)
 @click.option("--force", is_flag=True, help="Compress even what the model is not made for.")
 @click.option(
     "--suffix",
@@ -90,7 +80,10 @@ def compress(
     quality: float | None,
     ratio: float | None,
     target_bytes: int | None,
+    psnr: float | None,
+    effort: int,
     model: str | None,
+    drop_air: bool,
     force: bool,
     suffix: str | None,
     overwrite: bool,
@@ -104,12 +97,11 @@ def compress(
     """Turn scan.nii.gz into scan.vqz.
 
     VOLUMES are NIfTI (.nii, .nii.gz, .hdr/.img), MGH/MGZ, Analyze or NumPy files; with -r also
-    folders of them; - is stdin. Without an option for size or quality the file is at most
-    0.825 percent of the volume as float32.
+    folders of them; - is stdin. Without --quality, --ratio, --bytes or --psnr the file is at
+    most 0.825 percent of the volume as float32.
     """
-    if sum(option is not None for option in (quality, ratio, target_bytes)) > 1:
-        raise click.UsageError("--quality, --ratio and --bytes exclude each other")
-    check_budget(quality, ratio, target_bytes)
+    aims = {"quality": quality, "ratio": ratio, "target_bytes": target_bytes, "psnr": psnr}
+    check_aims(aims)
     found, missing = find_files(volumes, is_volume, recursive)
     targets = options.targets_of(
         [(each, vqz_name(each.relative)) for each in found], volumes, output, output_dir
@@ -126,10 +118,10 @@ def compress(
             source=each.source,
             target=target,
             suffix=suffix,
-            quality=quality,
-            ratio=ratio,
-            target_bytes=target_bytes,
+            aims=aims,
+            effort=effort,
             model=model,
+            drop_air=drop_air,
             device=device,
             force=force,
             overwrite=overwrite,
@@ -148,12 +140,14 @@ def compress(
     )
 
 
-def check_budget(quality: float | None, ratio: float | None, target_bytes: int | None) -> None:
-    """Refuse a quality or size that there is not."""
+def check_aims(aims: Mapping[str, Any]) -> None:
+    """Refuse two aims at once, and a quality, size or PSNR that there is not."""
+    if sum(aim is not None for aim in aims.values()) > 1:
+        raise click.UsageError("--quality, --ratio, --bytes and --psnr exclude each other")
     from ..rate_control import budget_of
 
     try:
-        budget_of(quality, ratio, target_bytes, default_ratio=1, voxels=1)
+        budget_of(**aims, default_ratio=1, voxels=1)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 
@@ -184,9 +178,9 @@ def compress_one(job: CompressJob) -> Record:
     vqz = encode(
         job.source if job.source != STREAM else read_volume_bytes(read_stdin(), job.suffix or ""),
         model=job.model,
-        quality=job.quality,
-        ratio=job.ratio,
-        target_bytes=job.target_bytes,
+        drop_air=job.drop_air,
+        **job.aims,
+        effort=job.effort,
         device=job.device,
         force=job.force,
     )

@@ -38,6 +38,7 @@ class DecompressJob:
     target: Path
     data: bytes | None
     volume: VolumeDescription
+    region: tuple[slice, ...] | None
     device: str
     overwrite: bool
     make_folders: bool
@@ -48,6 +49,13 @@ class DecompressJob:
 @options.output
 @options.output_dir
 @options.recursive
+@click.option(
+    "--roi",
+    "region",
+    metavar="X0:X1,Y0:Y1,Z0:Z1",
+    callback=lambda _context, _option, value: parse_region(value),
+    help="Only this region, in voxels of the volume, ends not included; 10:20,:,:5 is fine.",
+)
 @options.overwrite
 @options.dry_run
 @options.jobs
@@ -58,6 +66,7 @@ def decompress(
     output: Path | None,
     output_dir: Path | None,
     recursive: bool,
+    region: tuple[slice, ...] | None,
     overwrite: bool,
     dry_run: bool,
     at_once: int,
@@ -69,7 +78,8 @@ def decompress(
     """Turn scan.vqz into scan.nii.gz, or what it was.
 
     FILES are VQZ files; with -r also folders of them; - is stdin. The name given with -o may
-    leave out or add .gz, but cannot change the format.
+    leave out or add .gz, but cannot change the format. A region becomes a volume whose affine
+    puts its voxels where they were.
     """
     found, missing = find_files(files, is_vqz, recursive)
     failed: list[Outcome] = [failure(path, error) for path, error in missing]
@@ -94,6 +104,7 @@ def decompress(
             target=target,
             data=data,
             volume=volume,
+            region=region,
             device=device,
             overwrite=overwrite,
             make_folders=output_dir is not None,
@@ -122,6 +133,21 @@ def _volume_of(path: Path, data: bytes | None) -> VolumeDescription:
     return parse_header(prefix.header, prefix.file_size).volume
 
 
+def parse_region(text: str | None) -> tuple[slice, ...] | None:
+    """Read ``10:20,:,:5`` as slices."""
+    if text is None:
+        return None
+    try:
+        return tuple(_slice(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not of the form 10:20,0:64,5:") from None
+
+
+def _slice(part: str) -> slice:
+    start, stop = (int(side) if side.strip() else None for side in part.split(":"))
+    return slice(start, stop)
+
+
 def plan_one(job: DecompressJob) -> Record:
     """Check what can be checked without decoding."""
     import numpy as np
@@ -135,6 +161,13 @@ def plan_one(job: DecompressJob) -> Record:
             f"holds a volume to be written as {job.volume.suffix}; "
             f"{job.target} would be another format",
         )
+    if job.region is not None:
+        from ..spans import spans_of
+
+        try:
+            spans_of(job.region, job.volume.shape)
+        except ValueError as error:
+            raise Failed(Code.USAGE, str(error)) from None
     check_target(job.target, job.overwrite, job.make_folders)
     return {
         "source": str(job.source),
@@ -155,7 +188,13 @@ def decompress_one(job: DecompressJob) -> Record:
 
     started = time.perf_counter()
     vqz = VQZ.open(job.source) if job.data is None else VQZ.from_bytes(job.data)
-    volume = decode_volume(vqz, device=job.device)
+    if job.region is None:
+        volume = decode_volume(vqz, device=job.device)
+    else:
+        from ..region import decode_region
+
+        volume = decode_region(vqz, job.region, device=job.device)
+        record["shape"] = list(volume.array.shape)
     if job.target == STREAM:
         write_stdout(volume_to_bytes(volume))
     else:

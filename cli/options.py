@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..models.effort import DEFAULT_EFFORT, EFFORT_RANGE
 from .console import Console
 from .names import STREAM, Found
 
@@ -29,6 +30,14 @@ output_dir = click.option(
     "--output-dir", type=PATH, help="Folder for the results; with -r the tree is mirrored in it."
 )
 recursive = click.option("-r", "--recursive", is_flag=True, help="Go into folders.")
+effort = click.option(
+    "--effort",
+    type=click.IntRange(*EFFORT_RANGE),
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    metavar="1-9",
+    help="Work for a smaller file: 1 is fast; from 7 on, errors of the decoder are coded anew.",
+)
 overwrite = click.option("-f", "--overwrite", is_flag=True, help="Overwrite existing files.")
 dry_run = click.option(
     "-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing."
@@ -42,6 +51,39 @@ jobs = click.option(
     metavar="N",
     help="Work on N files at once; each takes its own memory.",
 )
+
+
+def aims(command: Command) -> Command:
+    """Add ``--quality``, ``--ratio``, ``--bytes`` and ``--psnr``."""
+    for option in (
+        click.option(
+            "--psnr",
+            type=float,
+            metavar="DB",
+            help="Fix the PSNR in the foreground, as vqz info states it; met within 0.1 dB.",
+        ),
+        click.option(
+            "--bytes",
+            "target_bytes",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Largest size of the file, in bytes.",
+        ),
+        click.option(
+            "--ratio",
+            type=click.FloatRange(min=0, max=100, min_open=True),
+            metavar="PERCENT",
+            help="Largest size of the file, in percent of the volume as float32.  [default: 0.825]",
+        ),
+        click.option(
+            "--quality",
+            type=float,
+            metavar="Q",
+            help="Fix the quality instead of the size: 1 (about 0.06 % of float32) to 9 (3 %).",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def reporting(command: Command) -> Command:

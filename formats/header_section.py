@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,20 @@ def volume_from_header_section(
     UnsupportedError
         The volume format is unknown.
     """
+    volume = described_volume(section, description)
+    named = (tuple(description["shape"]), str(description["dtype"]))
+    if (array.shape, array.dtype.str) != named:
+        raise FormatError("what was decoded contradicts the description of the volume")
+    return replace(volume, array=np.ascontiguousarray(array))
+
+
+def described_volume(section: bytes, description: Mapping[str, Any]) -> Volume:
+    """Like :func:`volume_from_header_section`, for a volume whose array is not there (empty).
+
+    Raises
+    ------
+    FormatError, UnsupportedError
+    """
     volume_format = format_of(str(description["format"]))
     header, footer, companion_prefix, affine = _unpacked(section)
     try:
@@ -87,14 +102,12 @@ def volume_from_header_section(
     except VolumeError as error:
         raise FormatError(f"the volume header in the file is unsound: {error}") from error
     named = (tuple(description["shape"]), str(description["dtype"]))
-    if (
-        (layout.shape, layout.dtype.str) != named
-        or (array.shape, array.dtype.str) != named
-        or not fits(volume_format, str(description["suffix"]))
+    if (layout.shape, layout.dtype.str) != named or not fits(
+        volume_format, str(description["suffix"])
     ):
         raise FormatError("the volume header in the file contradicts the description of the volume")
     return Volume(
-        array=np.ascontiguousarray(array),
+        array=np.zeros(0, layout.dtype),
         slope=layout.slope,
         inter=layout.inter,
         affine=placed,

@@ -7,6 +7,7 @@ from .images import image_from_volume, volume_from_image
 from .intensity import scaled_values, scaled_zero, stored_from_scaled, stored_zero
 from .known import VOLUME_FORMATS, volume_suffix
 from .layout import Volume
+from .parts import part_volume
 from .reading import pair_paths, read_volume, read_volume_bytes
 from .refusals import label_reason, refuse_labels
 from .writing import volume_from_array, volume_to_bytes, write_volume
@@ -18,6 +19,7 @@ __all__ = [
     "image_from_volume",
     "label_reason",
     "pair_paths",
+    "part_volume",
     "read_volume",
     "read_volume_bytes",
     "refuse_labels",

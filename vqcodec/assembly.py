@@ -28,6 +28,7 @@ def assemble(
     source: Volume,
     orientation: Orientation,
     model: LoadedModel,
+    entropy: str,
     frames: Sequence[CodedFrame],
     fixed: Sequence[Section],
 ) -> Container:
@@ -35,6 +36,8 @@ def assemble(
 
     Parameters
     ----------
+    entropy : str
+        Id of the model's entropy coder.
     fixed : sequence of Section
         Sections that do not depend on the step.
     """
@@ -59,7 +62,7 @@ def assemble(
     header = Header(
         codes_sha256=codes_sha256(frame.grids for frame in frames),
         family=model.family,
-        entropy=FAMILIES[model.family].entropy,
+        entropy=entropy,
         model=ModelReference(model.id, model.sha256),
         software=f"vqcodec {__version__}",
         volume=volume,

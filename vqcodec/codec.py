@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .air import without_air
 from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
+from .errors import LimitExceededError
 from .figures import check_fidelity, measure
 from .formats.container import Container, Section, SectionKind, pack
 from .formats.volumes import (
@@ -39,7 +41,9 @@ from .frames import (
     whole_background,
 )
 from .header import ras_shape
+from .models.effort import DEFAULT_EFFORT, effort_of
 from .models.families import Model, build_model, code_frames, reconstruct_frame
+from .models.fidelity import Fidelity
 from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
 from .rate_control import Attempt, Budget, budget_of
@@ -57,13 +61,16 @@ def encode(
     quality: float | None = None,
     ratio: float | None = None,
     target_bytes: int | None = None,
+    psnr: float | None = None,
+    effort: int = DEFAULT_EFFORT,
+    drop_air: bool = False,
     device: str | torch.device = "auto",
     force: bool = False,
 ) -> VQZ:
     """Compress a volume.
 
-    Without ``quality``, ``ratio`` or ``target_bytes``: the best quality whose whole file is at
-    most 0.825 % of the volume as float32 (section 2.1 of the paper).
+    Without ``quality``, ``ratio``, ``target_bytes`` or ``psnr``: the best quality whose whole file
+    is at most 0.825 % of the volume as float32 (section 2.1 of the paper).
 
     Parameters
     ----------
@@ -74,12 +81,25 @@ def encode(
     model : str, optional
         Id of a registered model, or the path of a weights file.
     quality : float, optional
-        1 to 9 (finer steps beyond are allowed): a fixed quantiser step. With models of family
-        ``paper``: from one code a site to all of them.
+        1 to 9: a fixed quantiser step, for about 0.06 to 3 % of a skull-stripped T1 at 1 mm as
+        float32; -2 to 20 are allowed. With models of family ``paper``: from one code a site to
+        all of them.
     ratio : float, optional
-        Largest size of the file, in percent of the volume as float32.
+        Largest size of the file, in percent of the volume as float32; it is filled to about a
+        percent.
     target_bytes : int, optional
-        Largest size of the file.
+        Largest size of the file, filled likewise.
+    psnr : float, optional
+        PSNR in the foreground, in dB, as the file's figures state it; met within 0.1 dB. With
+        models of family ``paper``: the fewest codes that reach it.
+    effort : int, optional
+        1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
+        only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
+        decoder gets wrong is coded anew. Decoding is not affected, nor are models of family
+        ``paper``.
+    drop_air : bool
+        Set the noise in the air around a whole head to zero: smaller files, and voxels outside
+        of the head that are not what they were; see :func:`vqcodec.air.air`.
     device : str or torch.device
         Where the transform runs.
     force : bool
@@ -94,18 +114,21 @@ def encode(
     VolumeError
         The volume cannot be read or is refused.
     LimitExceededError
-        No file as small as asked for is possible.
+        No file as small, or as faithful, as asked for is possible.
     ModelUnavailableError
         There is no such model.
     ValueError
-        More than one of ``quality``, ``ratio`` and ``target_bytes``, or one out of range.
+        More than one of ``quality``, ``ratio``, ``target_bytes`` and ``psnr``, or one or
+        ``effort`` out of range.
     """
     source = as_volume(volume, affine)
-    budget = budget_of(quality, ratio, target_bytes, DEFAULT_RATIO, source.array.size)
+    effort_of(effort)
+    budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
     if not force:
         refuse_labels(source)
     loaded, on = load_model(model), resolve_device(device)
-    container = _coded(source, loaded, budget, on)
+    coded = without_air(source) if drop_air else source
+    container = _coded(coded, loaded, budget, effort, on)
     decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded)
     figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
     if not force:
@@ -113,9 +136,11 @@ def encode(
     return VQZ.from_container(with_figures(container, figures))
 
 
-def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.device) -> Container:
+def _coded(
+    source: Volume, loaded: LoadedModel, budget: Budget, effort: int, device: torch.device
+) -> Container:
     """The file within a budget, without its figures."""
-    model = _model(loaded)
+    model = network_of(loaded)
     orientation = orientation_of(source.affine)
     zero = stored_zero(source)
     fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
@@ -126,13 +151,25 @@ def _coded(source: Volume, loaded: LoadedModel, budget: Budget, device: torch.de
             data = encode_nonfinite(stored, frame.background, model.entropy.mask)
             fixed.append(Section(SectionKind.NONFINITE, index, data))
         prepared.append(frame)
+    if budget.psnr is not None and all(frame.description.is_constant for frame in prepared):
+        raise LimitExceededError("comes back exactly, as it is constant: it has no PSNR to aim at")
 
     def finish(frames: Sequence[CodedFrame], is_finest: bool) -> Attempt:
-        container = assemble(source, orientation, loaded, frames, fixed)
+        container = assemble(source, orientation, loaded, entropy, frames, fixed)
         return Attempt(container, len(pack(container)), is_finest)
 
+    entropy = model.entropy.entropy_id
     overhead = sum(len(section.data) for section in fixed)
-    task = CodingTask(prepared, source.array.dtype, device, budget, overhead, finish)
+    task = CodingTask(
+        frames=prepared,
+        dtype=source.array.dtype,
+        device=device,
+        budget=budget,
+        effort=effort,
+        overhead=overhead,
+        fidelity=Fidelity(source, orientation, prepared),
+        finish=finish,
+    )
     return code_frames(model, task).container
 
 
@@ -169,7 +206,7 @@ def decode_volume(
         The weights the file was written with, where they are at hand.
     """
     parsed, on = vqz.parsed, resolve_device(device)
-    network = _model(model or vqz.load_model())
+    network = network_of(model or vqz.load_model())
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
     decoded = vqz.decode_codes(network.entropy)
 
@@ -210,5 +247,6 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
 
 
 @lru_cache(maxsize=4)
-def _model(loaded: LoadedModel) -> Model:
+def network_of(loaded: LoadedModel) -> Model:
+    """Model of loaded weights, built once."""
     return build_model(loaded.family, loaded.config, loaded.tensors)

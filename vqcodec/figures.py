@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,16 +46,15 @@ def measure(
     """
     if reference.shape != other.shape:
         raise ValueError(f"has shape {other.shape}, the reference {reference.shape}")
-    shape = (*(*reference.shape, 1, 1)[:3], -1)
-    ours, theirs = reference.reshape(shape), other.reshape(shape)
+    ours, theirs = _in_frames(reference), _in_frames(other)
     frames = range(ours.shape[-1])
-    inside = np.stack([foreground(ours[..., frame], zero) for frame in frames], axis=-1)
+    inside = _foreground(ours, zero)
     finite = np.isfinite(ours) & np.isfinite(theirs)
     nonfinite = finite.size - int(np.count_nonzero(finite))
     if nonfinite:
         ours, theirs = np.where(finite, ours, zero), np.where(finite, theirs, zero)
         inside &= finite
-    _, scale = robust_range(ours, background_value(ours, zero))
+    scale = _range(ours, zero)
     similarity = sum(ms_ssim_3d(ours[..., f], theirs[..., f], scale) for f in frames) / len(frames)
     figures = {
         "psnr_foreground": psnr(ours, theirs, scale, inside),
@@ -69,6 +68,48 @@ def measure(
         "foreground_voxels": int(np.count_nonzero(inside)),
         "nonfinite_voxels": nonfinite,
     }
+
+
+def psnr_in_foreground(
+    reference: NDArray[Any], zero: float = 0.0
+) -> Callable[[NDArray[Any]], float]:
+    """Function that returns the ``psnr_foreground`` of :func:`measure` alone.
+
+    What depends on the reference only is found once. Other volumes are finite where it is.
+
+    Parameters
+    ----------
+    reference, zero
+        As for :func:`measure`.
+
+    Returns
+    -------
+    callable
+        From a volume of the same shape to dB: ``inf`` for equal ones, ``nan`` where there is no
+        foreground.
+    """
+    ours = _in_frames(reference)
+    inside = _foreground(ours, zero)
+    finite = np.isfinite(ours)
+    if not finite.all():
+        ours = np.where(finite, ours, zero)
+    scale = _range(ours, zero)
+    return lambda other: psnr(ours, _in_frames(other), scale, inside)
+
+
+def _in_frames(values: NDArray[Any]) -> NDArray[Any]:
+    """Volumes of any number of axes as ``(D, H, W, frames)``."""
+    return values.reshape((*(*values.shape, 1, 1)[:3], -1))
+
+
+def _foreground(ours: NDArray[Any], zero: float) -> NDArray[np.bool_]:
+    frames = range(ours.shape[-1])
+    return np.stack([foreground(ours[..., frame], zero) for frame in frames], axis=-1)
+
+
+def _range(ours: NDArray[Any], zero: float) -> float:
+    _, scale = robust_range(ours, background_value(ours, zero))
+    return scale
 
 
 def _short(value: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from .entropy.code_coder import decode_codes
 from .entropy.code_model import CodeModel, code_model
 from .entropy.context_model import ContextModel, context_model
-from .entropy.frame import Streams, decode_foreground, decode_frame_codes
+from .entropy.frame import Streams, decode_foreground, decode_frame_codes, decode_levels
+from .entropy.level_contexts import Coefficients, frame_geometry
+from .entropy.tiling import tile_places
 from .errors import FormatError, ModelUnavailableError
 from .grids import Grid, grids_of
 from .header import FrameDescription
@@ -23,10 +25,15 @@ EntropyModel = ContextModel | CodeModel
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant."""
+    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant.
+
+    ``offsets`` is what the contexts of a wavelet model add to its codebooks' entries; see
+    :class:`vqcodec.entropy.frame.Coefficients`.
+    """
 
     foreground: NDArray[np.bool_]
     grids: Mapping[str, Grid]
+    offsets: tuple[NDArray[np.float32] | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ def decode_frame_grids(
         foreground, coefficients = decode_frame_codes(
             model, streams, frame.step_index, frame.extent
         )
-        return DecodedFrame(foreground, grids_of(coefficients, frame.stages))
+        grids = grids_of(coefficients, frame.stages)
+        return DecodedFrame(foreground, grids, coefficients.offsets)
     foreground = decode_foreground(model.mask, streams.mask, frame.extent)
     stages = dict(zip(LEVEL_NAMES, frame.stages, strict=True))
     for name, count in stages.items():
@@ -81,6 +89,31 @@ def decode_frame_grids(
     levels = dict(zip(LEVEL_NAMES, streams.levels, strict=True))
     codes = decode_codes(model, padded_foreground(foreground), levels, stages)
     return DecodedFrame(foreground, {name: codes[name] for name in LEVEL_NAMES})
+
+
+def decode_frame_part(
+    model: ContextModel,
+    streams: Streams,
+    frame: FrameDescription,
+    corners: tuple[Sequence[int], Sequence[int]],
+) -> tuple[NDArray[np.bool_], Coefficients]:
+    """Foreground and coefficients of a frame, the fine level only where it is asked for.
+
+    Parameters
+    ----------
+    corners : pair of sequences of int
+        First voxel of the box's part that is wanted, and the first one beyond it.
+
+    Raises
+    ------
+    FormatError
+        If the streams cannot have been written with this model.
+    """
+    foreground = decode_foreground(model.mask, streams.mask, frame.extent)
+    geometry = frame_geometry(foreground)
+    start, stop = corners
+    wanted = tile_places(stop, start)
+    return foreground, decode_levels(model, geometry, frame.step_index, streams.levels, wanted)
 
 
 def padded_foreground(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .entropy.frame import Coefficients
+from .entropy.level_contexts import Coefficients
 from .errors import FormatError
 from .layout import BANDS, CORNERS, GRID_LEVELS, LEVEL_NAMES
 

@@ -16,8 +16,8 @@ class Family:
 
     Attributes
     ----------
-    entropy : str
-        Id of its entropy coder.
+    entropies : tuple of str
+        Ids of its entropy coders.
     most_stages : int
         Codes per channel or site, at most.
     step_indices : tuple of int
@@ -26,7 +26,7 @@ class Family:
         The sides of what is decoded are multiples of this many voxels.
     """
 
-    entropy: str
+    entropies: tuple[str, ...]
     most_stages: int
     step_indices: tuple[int, int]
     sides: int
@@ -37,8 +37,8 @@ class Family:
 
 
 FAMILIES = {
-    "wavelet": Family("context-range-1", 3, STEP_INDEX_RANGE, 4),
-    "paper": Family("code-range-1", 64, (0, 0), 64),
+    "wavelet": Family(("context-range-1", "context-tiles-1"), 3, STEP_INDEX_RANGE, 4),
+    "paper": Family(("code-range-1",), 64, (0, 0), 64),
 }
 
 

@@ -56,7 +56,7 @@ def parse_header(
     if family not in FAMILIES:
         raise UnsupportedError(f"network family {family!r} is not known to this version")
     rules = FAMILIES[family]
-    if entropy != rules.entropy:
+    if entropy not in rules.entropies:
         raise UnsupportedError(f"entropy coder {entropy!r} is not known to this version")
     model = _object(tree, "model")
     volume = parse_volume(_object(tree, "volume"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -189,6 +189,11 @@ class VQZ:
         FormatError
             If the streams cannot have been written with this model, or are not what was.
         """
+        if model.entropy_id != self.parsed.entropy:
+            raise FormatError(
+                f"states entropy coder {self.parsed.entropy!r}, its model is for "
+                f"{model.entropy_id!r}"
+            )
         decoded = [
             decode_frame_grids(model, self.streams(index), frame)
             for index, frame in enumerate(self.parsed.frames)
@@ -219,6 +224,37 @@ class VQZ:
         """
         model = entropy_model_of(self.load_model())
         return [dict(frame.grids) for frame in self.decode_codes(model)]
+
+    def read_region(self, region: Sequence[slice], *, device: str = "auto") -> Any:
+        """Decode part of the volume, and what it depends on.
+
+        With models that code the fine level in tiles, the cost goes with the region, but for
+        mask, middle and coarse level; with others everything is decoded. The codes' hash is of
+        the whole file and is not looked at; the checksums of all sections are.
+
+        Parameters
+        ----------
+        region : sequence of slice
+            One for each spatial axis of the source array, without steps; axes left out at the
+            end are whole, and so is everything beyond the third.
+        device : str
+            Where the networks run.
+
+        Returns
+        -------
+        ndarray
+            Stored values (before slope and intercept), as in the same part of the source. They
+            agree with those of a whole decoding to the tolerance of the format.
+
+        Raises
+        ------
+        ValueError
+            The region is empty, has steps or too many axes.
+        FormatError, ModelUnavailableError
+        """
+        from .region import read_region
+
+        return read_region(self, region, device=device)
 
 
 def verify(path: str | os.PathLike[str]) -> dict[str, Any]:

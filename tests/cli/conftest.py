@@ -68,7 +68,7 @@ def encode(source: Path | Volume, **options: Any) -> StandInVqz:
     header = Header(
         codes_sha256="0" * 64,
         family="wavelet",
-        entropy=FAMILIES["wavelet"].entropy,
+        entropy=FAMILIES["wavelet"].entropies[0],
         model=ModelReference("stand-in", "0" * 64),
         software="stand-in",
         volume=VolumeDescription(

@@ -50,6 +50,9 @@ def test_options_reach_the_codec(vqz: Vqz, scan: Path) -> None:
         "quality": None,
         "ratio": 0.5,
         "target_bytes": None,
+        "psnr": None,
+        "effort": 5,
+        "drop_air": False,
         "device": "cpu",
         "force": True,
     }
@@ -57,6 +60,11 @@ def test_options_reach_the_codec(vqz: Vqz, scan: Path) -> None:
     assert encode.options["target_bytes"] == 5000  # type: ignore[attr-defined]
     assert vqz("compress", scan, "-f", "--quality", "3.5") == 0
     assert encode.options["quality"] == 3.5  # type: ignore[attr-defined]
+    assert vqz("compress", scan, "-f", "--psnr", "38", "--effort", "9") == 0
+    assert encode.options["psnr"] == 38  # type: ignore[attr-defined]
+    assert encode.options["effort"] == 9  # type: ignore[attr-defined]
+    assert vqz("compress", scan, "-f", "--drop-air") == 0
+    assert encode.options["drop_air"] is True  # type: ignore[attr-defined]
 
 
 def test_json_is_one_object_a_file(
@@ -278,6 +286,13 @@ def read(data: bytes) -> bytes:
         ["scan.nii.gz", "--suffix", ".nii"],
         ["scan.nii.gz", "--ratio", "0.5", "--bytes", "9"],
         ["scan.nii.gz", "--ratio", "0"],
+        ["scan.nii.gz", "--psnr", "40", "--quality", "3"],
+        ["scan.nii.gz", "--psnr", "0"],
+        ["scan.nii.gz", "--psnr", "nan"],
+        ["scan.nii.gz", "--quality", "21"],
+        ["scan.nii.gz", "--effort", "0"],
+        ["scan.nii.gz", "--effort", "10"],
+        ["scan.nii.gz", "--effort", "2.5"],
         ["scan.nii.gz", "--bytes", "many"],
         ["scan.nii.gz", "--device", "tpu"],
         ["scan.nii.gz", "-q", "-v"],

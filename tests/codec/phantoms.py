@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -34,6 +35,13 @@ def head(
     if masked:
         values[from_centre > 0.95] = 0
     return np.asarray(values)
+
+
+def part_of_a_scan(data_root: Path) -> NDArray[Any]:
+    """A quarter of a skull-stripped scan of the validation split, its background included."""
+    image: Any = nib.load(data_root / "val" / "ds002748_sub-61_T1w.nii.gz")  # type: ignore[attr-defined]
+    part: NDArray[Any] = np.asanyarray(image.dataobj[:84, :100, 30:110])
+    return part
 
 
 def nifti(

@@ -1,8 +1,10 @@
-"""Sizes and qualities that are asked for are kept to, or refused with a reason."""
+"""Sizes, qualities and fidelities asked for are kept to, or refused with a reason."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,19 +12,21 @@ import pytest
 
 from vqcodec import encode
 from vqcodec.errors import LimitExceededError
+from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
+from vqcodec.models.step_search import search_step
 from vqcodec.rate_control import (
     FIGURES_RESERVE,
     Attempt,
     Budget,
     budget_of,
-    search_step,
     step_index_of_quality,
 )
 
-from .phantoms import head, there_and_back
+from .phantoms import head, part_of_a_scan, there_and_back
 
 VOLUME = head((64, 60, 56)).astype(np.int16)
 FLOAT32_BYTES = 4 * VOLUME.size
+QUALITIES = (1, 3, 5, 7, 9, 12, 15)
 
 
 def test_default_is_at_most_0825_percent() -> None:
@@ -34,15 +38,36 @@ def test_default_of_a_small_volume_is_at_most_4_kib() -> None:
     assert 3000 < encode(head((24, 24, 24)).astype(np.float32)).nbytes <= 4096
 
 
-@pytest.mark.parametrize("ratio", [0.3, 0.8, 2.5])
+@pytest.mark.parametrize("ratio", [0.8, 2.5])
 def test_ratio(ratio: float) -> None:
     vqz = encode(VOLUME, ratio=ratio)
-    assert 0.9 * ratio < 100 * vqz.nbytes / FLOAT32_BYTES <= ratio
+    assert 0.97 * ratio < 100 * vqz.nbytes / FLOAT32_BYTES <= ratio
 
 
-@pytest.mark.parametrize("target", [2500, 12_345])
-def test_target_bytes(target: int) -> None:
-    assert 0.9 * target < encode(VOLUME, target_bytes=target).nbytes <= target
+def test_target_bytes() -> None:
+    assert 0.98 * 12_345 < encode(VOLUME, target_bytes=12_345).nbytes <= 12_345
+    assert 0.94 * 2500 < encode(VOLUME, target_bytes=2500).nbytes <= 2500
+
+
+def test_a_real_scan_fills_its_target(data_root: Path) -> None:
+    scan = part_of_a_scan(data_root)
+    assert 0.98 * 12_000 < encode(scan, target_bytes=12_000).nbytes <= 12_000
+
+
+def test_figures_fit_in_what_is_kept_for_them() -> None:
+    vqz = encode(VOLUME, quality=3)
+    held = tuple(each for each in vqz.container.sections if each.kind != SectionKind.FIGURES)
+    bare = replace(vqz.container, sections=held)
+    assert vqz.nbytes - len(pack(bare)) < FIGURES_RESERVE
+    numbers = ("max_error", "range", "ms_ssim", "psnr", "psnr_foreground")
+    longest = {
+        **dict.fromkeys(numbers, -1.23457e-100),
+        "foreground_voxels": 10**12,
+        "nonfinite_voxels": 10**12,
+    }
+    section = Section(SectionKind.FIGURES, 0, canonical_json(longest))
+    whole = replace(bare, sections=(*held, section))
+    assert len(pack(whole)) - len(pack(bare)) <= FIGURES_RESERVE
 
 
 def test_more_room_than_needed_is_left_empty() -> None:
@@ -64,16 +89,23 @@ def test_the_least_possible_is_named_and_possible() -> None:
 
 
 def test_quality_is_monotone_in_bytes_and_fidelity() -> None:
-    found = [encode(VOLUME, quality=quality) for quality in (1, 3, 5, 7, 9, 11, 14)]
+    found = [encode(VOLUME, quality=quality) for quality in QUALITIES]
     sizes = [vqz.nbytes for vqz in found]
     assert sizes == sorted(sizes)
     fidelity = [vqz.figures["psnr"] for vqz in found]
     assert fidelity == sorted(fidelity)
     steps = [vqz.header["frames"][0]["step_index"] for vqz in found]
-    assert steps == [step_index_of_quality(quality) for quality in (1, 3, 5, 7, 9, 11, 14)]
+    assert steps == [step_index_of_quality(quality) for quality in QUALITIES]
 
 
-@pytest.mark.parametrize("quality", [-5, 0, 20])
+def test_effort_is_spent() -> None:
+    least, usual = (encode(VOLUME, quality=5, effort=effort) for effort in (1, 5))
+    assert least.header["frames"][0]["step_index"] == usual.header["frames"][0]["step_index"]
+    assert least.header["codes_sha256"] != usual.header["codes_sha256"]
+    assert encode(VOLUME, quality=5).to_bytes() == usual.to_bytes()
+
+
+@pytest.mark.parametrize("quality", [-2, 0, 20])
 def test_qualities_beyond_the_usual(quality: float) -> None:
     vqz = encode(head((20, 22, 24)).astype(np.uint16), quality=quality, force=True)
     found = vqz.figures["psnr"]  # None for a perfect copy
@@ -85,13 +117,21 @@ def test_qualities_beyond_the_usual(quality: float) -> None:
     [
         {"quality": 5, "ratio": 1},
         {"ratio": 1, "target_bytes": 5000},
+        {"psnr": 30, "quality": 4},
+        {"psnr": 30, "target_bytes": 5000},
         {"quality": 21},
-        {"quality": -6},
+        {"quality": -3},
         {"quality": float("nan")},
         {"ratio": 0},
         {"ratio": 101},
         {"ratio": float("nan")},
         {"target_bytes": 0},
+        {"psnr": 0},
+        {"psnr": 201},
+        {"psnr": float("nan")},
+        {"effort": 0},
+        {"effort": 10},
+        {"effort": 2.5},
     ],
 )
 def test_what_cannot_be_asked_for(options: dict[str, Any]) -> None:
@@ -115,15 +155,17 @@ def test_the_search_needs_few_attempts(bend: float, wanted: int) -> None:
     def significant(step: float) -> int:
         return int(400 * step ** (-64 / 90))
 
-    found = search_step(attempt, significant, Budget(nbytes=wanted))
+    found = search_step(attempt, significant, wanted)
     room = wanted - FIGURES_RESERVE
     assert 0.95 * room < found.nbytes <= room
     assert len(tried) <= 7
 
 
 def test_budgets() -> None:
-    assert budget_of(None, None, None, 0.825, 10**6) == Budget(None, 33_000, True)
-    assert budget_of(None, None, None, 0.825, 1000) == Budget(None, 4096, True)
-    assert budget_of(None, 10.0, None, 0.825, 1000) == Budget(None, 400)
-    assert budget_of(None, None, 77, 0.825, 1000) == Budget(None, 77)
-    assert budget_of(3.5, None, None, 0.825, 1000) == Budget(3.5)
+    none = (None, None, None, None)
+    assert budget_of(*none, 0.825, 10**6) == Budget(nbytes=33_000, is_default=True)
+    assert budget_of(*none, 0.825, 1000) == Budget(nbytes=4096, is_default=True)
+    assert budget_of(None, 10.0, None, None, 0.825, 1000) == Budget(nbytes=400)
+    assert budget_of(None, None, 77, None, 0.825, 1000) == Budget(nbytes=77)
+    assert budget_of(3.5, None, None, None, 0.825, 1000) == Budget(quality=3.5)
+    assert budget_of(None, None, None, 41, 0.825, 1000) == Budget(psnr=41)

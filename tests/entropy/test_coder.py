@@ -6,105 +6,80 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vqcodec.entropy.coder
-from tests.small_reader.coefficients import Split, columns
-from vqcodec.entropy.coder import Phase, decode_split, encode_split
+from tests.small_reader.coefficients import columns
+from tests.small_reader.tiles import WideSums, is_inside
+from vqcodec.entropy.coder import decode_split
 from vqcodec.entropy.context_model import ContextModel
 from vqcodec.entropy.frame import LARGEST_VALUE
 from vqcodec.entropy.neighbourhood import (
     INPUTS,
-    SplitContext,
+    INPUTS_WITH_WIDE,
+    Surroundings,
     inputs_of,
     lattice_of,
-    lattice_shape,
 )
-from vqcodec.entropy.stream import Decoder, Encoder
+from vqcodec.entropy.stream import Decoder
+from vqcodec.entropy.tables import symbols_of
 from vqcodec.layout import BANDS, PHASES
 
 from .documented import documented_errors
+from .random_split import CUT_SPLIT, Case, plain_split, store_plainly
 
 sides = st.integers(1, 9)
 shapes = st.tuples(sides, sides, sides)
+#: Of bands that are one to six tiles.
+cut_shapes = st.tuples(st.integers(1, 4), st.integers(14, 34), st.integers(1, 18)).flatmap(
+    st.permutations
+)
 seeds = st.integers(0, 2**32 - 1)
+groups = st.integers(0, 3)
 
 
-class Case:
-    """A random split: coefficients, support, parent and fractions."""
-
-    def __init__(self, shape: tuple[int, int, int], seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.shape = shape
-        self.q = self._coefficients(rng, shape)
-        self.support = rng.random((7, *shape)) < rng.choice([0.0, 0.3, 0.9, 1.0])
-        self.q[~self.support] = 0
-        parent_shape = tuple(n // 2 + 1 for n in shape)
-        self.parent = self._coefficients(rng, parent_shape) if seed % 3 else None
-        self.fractions = rng.integers(0, 9, shape, dtype=np.uint8)
-        self.step_index = int(rng.integers(-256, 1025))
-
-    @staticmethod
-    def _coefficients(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """Mostly small, some of any size that can be written."""
-        octaves, shares = [0, 1, 2, 5, 12, 23], [0.5, 0.2, 0.1, 0.1, 0.05, 0.05]
-        size = 2.0 ** rng.choice(octaves, (7, *shape), p=shares)
-        q = np.rint(rng.normal(size=(7, *shape)) * size)
-        return np.clip(q, -LARGEST_VALUE, LARGEST_VALUE).astype(np.int32)
-
-    def context(self, model: ContextModel) -> SplitContext:
-        return SplitContext(
-            self.shape,
-            self.parent,
-            self.fractions,
-            self.step_index,
-            model.magnitude_map,
-            model.signed_map,
-        )
-
-    def phase_values(self, at: Phase, q: np.ndarray) -> np.ndarray:
-        lattice = np.zeros(lattice_shape(self.shape), np.int64)
-        part = lattice_of(q[at.band], at.phase)
-        lattice[tuple(slice(n) for n in part.shape)] = part
-        return lattice.reshape(-1)[at.coded]
-
-    def encoded(self, model: ContextModel, group: int, q: np.ndarray) -> tuple[bytes, list[Phase]]:
-        phases = []
-
-        def quantise(at: Phase) -> np.ndarray:
-            phases.append(at)
-            return self.phase_values(at, q)
-
-        encoder = Encoder()
-        split = model.groups[group]
-        written = encode_split(encoder, split, self.context(model), self.support, quantise)
-        np.testing.assert_array_equal(written, q)
-        return encoder.finish(), phases
-
-
-@given(shapes, seeds, st.integers(0, 3))
-@settings(max_examples=40)
+@given(shapes, seeds, groups)
+@settings(max_examples=30)
 def test_round_trip(
-    model: ContextModel, shape: tuple[int, int, int], seed: int, group: int
+    any_model: ContextModel, shape: tuple[int, int, int], seed: int, group: int
 ) -> None:
-    case = Case(shape, seed)
-    data, _ = case.encoded(model, group, case.q)
-    read = decode_split(Decoder(data), model.groups[group], case.context(model), case.support)
-    np.testing.assert_array_equal(read, case.q)
+    comes_back(Case(any_model, shape, seed), group)
+
+
+@given(cut_shapes, seeds, groups)
+@settings(max_examples=15)
+def test_round_trip_of_tiles(
+    tiles_model: ContextModel, shape: list[int], seed: int, group: int
+) -> None:
+    comes_back(Case(tiles_model, tuple(shape), seed, is_cut=True), group)
+
+
+def comes_back(case: Case, group: int) -> None:
+    streams, phases, coded = case.encoded(group, case.q)
+    model, support = case.model.groups[group], case.tiling.cut(case.support)
+    read = decode_split([Decoder(data) for data in streams], model, case.context(), support)
+    np.testing.assert_array_equal(case.tiling.join(read.q), case.q)
+    assert (read.offsets is None) == (model.offsets is None) == (coded.offsets is None)
+    if model.offsets is None:
+        return
+    np.testing.assert_array_equal(read.offsets, coded.offsets)
+    assert not read.offsets[~support].any()
+    for at in phases:
+        q = lattice_of(coded.q[at.band], at.phase).reshape(-1)[at.coded].astype(np.int64)
+        added = lattice_of(read.offsets[at.band], at.phase).reshape(-1)[at.coded]
+        towards = model.offsets[at.classes.table, symbols_of(at.classes.residual(q))]
+        np.testing.assert_array_equal(added, at.classes.sign * towards)
 
 
 @given(shapes, seeds, st.data())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_what_is_coded_later_changes_nothing_before(
-    model: ContextModel, shape: tuple[int, int, int], seed: int, data: st.DataObject
+    any_model: ContextModel, shape: tuple[int, int, int], seed: int, data: st.DataObject
 ) -> None:
-    case = Case(shape, seed)
-    coded = np.argwhere(case.support)
-    if not len(coded):
+    case = Case(any_model, shape, seed)
+    changed = changed_somewhere(case, data)
+    if changed is None:
         return
-    band, *position = coded[data.draw(st.integers(0, len(coded) - 1))]
-    changed = case.q.copy()
-    changed[(band, *position)] = data.draw(st.integers(-LARGEST_VALUE, LARGEST_VALUE))
-    phase = PHASES.index(tuple(int(p) % 2 for p in position))
-    _, before = case.encoded(model, 0, case.q)
-    _, after = case.encoded(model, 0, changed)
+    q, band, phase, _ = changed
+    _, before, _ = case.encoded(0, case.q)
+    _, after, _ = case.encoded(0, q)
     for one, other in zip(before, after, strict=True):
         if (one.band, one.phase) <= (band, phase):
             np.testing.assert_array_equal(one.classes.table, other.classes.table)
@@ -112,70 +87,160 @@ def test_what_is_coded_later_changes_nothing_before(
             np.testing.assert_array_equal(one.classes.base, other.classes.base)
 
 
+@given(cut_shapes, seeds, st.data())
+@settings(max_examples=10)
+def test_what_is_coded_in_a_tile_changes_no_other(
+    tiles_model: ContextModel, shape: list[int], seed: int, data: st.DataObject
+) -> None:
+    case = Case(tiles_model, tuple(shape), seed, is_cut=True)
+    changed = changed_somewhere(case, data)
+    if changed is None:
+        return
+    q, *_, tile = changed
+    before, *_ = case.encoded(1, case.q)
+    after, *_ = case.encoded(1, q)
+    for place, one, other in zip(case.places, before, after, strict=True):
+        assert one == other or place == tile
+
+
+def changed_somewhere(
+    case: Case, data: st.DataObject
+) -> tuple[np.ndarray, int, int, tuple[int, ...]] | None:
+    """Another value at one coded position: all values, its band, phase and tile."""
+    coded = np.argwhere(case.support)
+    if not len(coded):
+        return None
+    band, *position = coded[data.draw(st.integers(0, len(coded) - 1))]
+    q = case.q.copy()
+    q[(band, *position)] = data.draw(st.integers(-LARGEST_VALUE, LARGEST_VALUE))
+    phase = PHASES.index(tuple(int(p) % 2 for p in position))
+    return q, band, phase, tuple(int(p) >> (5 - CUT_SPLIT) for p in position)
+
+
 @given(shapes, seeds)
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_inputs_are_what_the_specification_lists(
-    model: ContextModel, shape: tuple[int, int, int], seed: int
+    any_model: ContextModel, shape: tuple[int, int, int], seed: int
 ) -> None:
+    inputs_are_as_listed(Case(any_model, shape, seed))
+
+
+@given(cut_shapes, seeds)
+@settings(max_examples=5)
+def test_inputs_of_tiles_are_what_the_specification_lists(
+    tiles_model: ContextModel, shape: list[int], seed: int
+) -> None:
+    inputs_are_as_listed(Case(tiles_model, tuple(shape), seed, is_cut=True))
+
+
+def inputs_are_as_listed(case: Case) -> None:
     """Lattice by lattice, against the small reader, which gathers them one by one."""
-    case = Case(shape, seed)
-    tensors = {"maps/magnitude": model.magnitude_map, "maps/signed": model.signed_map}
-    context = case.context(model)
-    own, parent = Split(shape, tensors), None
-    if case.parent is not None:
-        parent = Split(case.parent.shape[1:], tensors)
-        for band in range(len(BANDS)):
-            for lattice in PHASES:
-                store_plainly(parent, band, lattice, case.parent)
-    for band in range(len(BANDS)):
-        for number, lattice in enumerate(PHASES):
-            places = np.argwhere(np.ones(shape, bool))
-            places = places[(places % 2 == lattice).all(axis=1)]
-            plain = columns(own, parent, case.fractions, case.step_index, band, places)
-            entries = context.inputs(band, number)
-            depth = context.lattice_shape[0]
-            matrix = context.matrix(band, number, 0, depth)
-            full = np.zeros((INPUTS, *matrix.shape[1:]), np.int64)
-            full[[entry.column for entry in entries]] = matrix
-            np.testing.assert_array_equal(full[(slice(None), *(places // 2).T)].T, plain)
-            context.store(band, number, lattice_of(case.q[band], number))
-            store_plainly(own, band, lattice, case.q)
-
-
-def store_plainly(split: Split, band: int, lattice: tuple[int, int, int], q: np.ndarray) -> None:
-    places = np.argwhere(np.ones(q.shape[1:], bool))
-    places = places[(places % 2 == lattice).all(axis=1)]
-    split.store(band, lattice, places, q[band][tuple(places.T)].tolist())
-
-
-@pytest.mark.parametrize("rows", [1, 40, 1 << 15])
-def test_how_many_rows_are_classified_at_once_changes_nothing(
-    model: ContextModel, rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    case = Case((9, 8, 11), 4)
-    expected, _ = case.encoded(model, 1, case.q)
-    monkeypatch.setattr(vqcodec.entropy.coder, "ROWS_AT_ONCE", rows)
-    assert case.encoded(model, 1, case.q)[0] == expected
-
-
-@pytest.mark.parametrize("has_parent", [False, True])
-def test_columns_are_ascending_and_within_the_inputs(has_parent: bool) -> None:
+    context = case.context()
+    readers = [PlainTile(case, number) for number in range(len(case.places))]
+    cut = case.tiling.cut(case.q)
+    lattices = (len(case.tiling.chosen), *case.tiling.lattice)
     for band in range(len(BANDS)):
         for phase in range(len(PHASES)):
-            found = [entry.column for entry in inputs_of(band, phase, has_parent)]
+            entries = context.inputs(band, phase)
+            everywhere = np.arange(np.prod(lattices))
+            matrix = context.matrix(band, phase, everywhere)
+            some = everywhere[phase :: 1 + band]
+            np.testing.assert_array_equal(context.matrix(band, phase, some), matrix[:, some])
+            full = np.zeros((INPUTS_WITH_WIDE, *lattices), np.int64)
+            full[[entry.column for entry in entries]] = matrix.reshape(-1, *lattices)
+            for reader in readers:
+                places, plain = reader.inputs(band, phase)
+                found = full[(slice(None), *places.T)].T
+                np.testing.assert_array_equal(found[:, : plain.shape[1]], plain)
+                reader.store(band, phase)
+            context.store(band, phase, lattice_of(cut[band], phase))
+
+
+class PlainTile:
+    """A tile of a case in the small reader."""
+
+    def __init__(self, case: Case, number: int) -> None:
+        tile = case.places[number] if case.is_cut else None
+        self.case, self.number, self.starts = case, number, np.zeros(3, np.int64)
+        if tile is not None:
+            self.starts = np.array(tile) << (5 - CUT_SPLIT)
+        self.inside = is_inside(case.shape, CUT_SPLIT, tile)
+        self.own = plain_split(case.model, np.zeros_like(case.q), self.inside)
+        self.parent, self.wide = None, None
+        above = is_inside(case.parent_fractions.shape, CUT_SPLIT + 1, tile)
+        if case.parent is not None:
+            seen = above if case.is_closed else np.ones_like(above)
+            self.parent = plain_split(case.model, case.parent, seen)
+        if case.model.companding.wide is not None:
+            table = case.model.companding.wide.astype(np.int64)
+            self.wide = WideSums(table, self.own.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+            if self.parent is not None:
+                magnitudes = self.parent.inputs[:, 0, 1:-1, 1:-1, 1:-1]
+                self.wide.see_parent(magnitudes, case.parent_fractions, above)
+            if case.grandparent is not None:
+                every = np.ones(case.grandparent.shape[1:], bool)
+                grandparent = plain_split(case.model, case.grandparent, every)
+                self.wide.see_grandparent(grandparent.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+
+    def inputs(self, band: int, phase: int) -> tuple[np.ndarray, np.ndarray]:
+        """Places (tile, z, y, x) in the lattice, and their inputs."""
+        case = self.case
+        p = np.argwhere(self.inside)
+        p = p[(p % 2 == PHASES[phase]).all(axis=1)]
+        x = columns(self.own, self.parent, case.fractions, case.step_index, band, p)
+        if self.wide is not None:
+            x = np.concatenate((x, self.wide.columns(band, phase, p)), axis=1)
+        number = np.full((len(p), 1), self.number)
+        return np.concatenate((number, (p - self.starts) // 2), axis=1), x
+
+    def store(self, band: int, phase: int) -> None:
+        store_plainly(self.own, band, PHASES[phase], self.case.q, self.inside)
+
+
+@pytest.mark.parametrize("positions", [1, 40, 1 << 15])
+@pytest.mark.parametrize(("shape", "is_cut"), [((9, 8, 11), False), ((2, 9, 33), True)])
+def test_how_many_positions_are_classified_at_once_changes_nothing(
+    tiles_model: ContextModel,
+    model: ContextModel,
+    shape: tuple[int, int, int],
+    is_cut: bool,
+    positions: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = Case(tiles_model if is_cut else model, shape, 4, is_cut)
+    expected, *_ = case.encoded(1, case.q)
+    monkeypatch.setattr(vqcodec.entropy.coder, "POSITIONS_AT_ONCE", positions)
+    found, *_ = case.encoded(1, case.q)
+    assert found == expected
+
+
+@pytest.mark.parametrize("has_wide", [False, True])
+@pytest.mark.parametrize("has_parent", [False, True])
+@pytest.mark.parametrize("has_grandparent", [False, True])
+def test_columns_are_ascending_and_within_the_inputs(
+    has_parent: bool, has_grandparent: bool, has_wide: bool
+) -> None:
+    around = Surroundings(has_parent, has_grandparent, has_wide)
+    for band in range(len(BANDS)):
+        for phase in range(len(PHASES)):
+            found = [entry.column for entry in inputs_of(band, phase, around)]
             assert found == sorted(set(found))
             assert found[0] >= 0
-            assert found[-1] == INPUTS - 1
+            assert INPUTS - 1 in found
+            last = INPUTS if not has_wide else INPUTS_WITH_WIDE
+            assert found[-1] < last
+            if has_wide and phase:
+                assert found[-1] == last - 1
 
 
 @given(shapes, seeds, st.binary(max_size=120))
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_any_bytes_give_coefficients_or_the_documented_error(
-    model: ContextModel, shape: tuple[int, int, int], seed: int, data: bytes
+    any_model: ContextModel, shape: tuple[int, int, int], seed: int, data: bytes
 ) -> None:
-    case = Case(shape, seed)
+    case = Case(any_model, shape, seed)
+    support = case.tiling.cut(case.support)
     with documented_errors():
-        decoder = Decoder(data)
-        read = decode_split(decoder, model.groups[2], case.context(model), case.support)
-        assert read.shape == (7, *shape)
-        assert not read[~case.support].any()
+        read = decode_split([Decoder(data)], case.model.groups[2], case.context(), support)
+        assert read.q.shape == (7, 1, *case.tiling.sides)
+        assert not read.q[~support].any()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_reader.reading import grids_of as grids_plainly
-from vqcodec.entropy.frame import Coefficients
+from vqcodec.entropy.level_contexts import Coefficients
 from vqcodec.errors import FormatError
 from vqcodec.grids import (
     codes_sha256,

@@ -71,12 +71,13 @@ def test_raw_bits(case: tuple[int, list[int]]) -> None:
 
 @given(st.lists(st.integers(-LARGEST, LARGEST) | st.integers(-9, 9), max_size=80))
 def test_signed_integers(values: list[int]) -> None:
-    table = TableSet(tables_of(7, 1, BUCKETS))
+    tables = TableSet(tables_of(7, 3, BUCKETS))
+    numbers = np.arange(len(values)) ** 2 % 3
     encoder = Encoder()
-    write_signed(encoder, np.array(values, np.int64), table, 0)
+    write_signed(encoder, np.array(values, np.int64), tables, numbers)
     data = encoder.finish()
-    assert read_signed(Decoder(data), len(values), table, 0).tolist() == values
-    assert Stream(data).signed(len(values), table.frequencies[0]) == values
+    assert read_signed(Decoder(data), tables, numbers).tolist() == values
+    assert Stream(data).signed(numbers.tolist(), tables.frequencies) == values
 
 
 @given(st.integers(0, LARGEST))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.golden.tiny_model import tiny_tensors
+from tests.golden.tiny_tiles import tiny_tiles_tensors
 from vqcodec.entropy.context_model import NETWORK_PARTS, context_model
 from vqcodec.entropy.tables import (
     CLASSES,
@@ -76,6 +78,51 @@ def test_every_tensor_is_needed_and_in_the_specification(name: str) -> None:
             context_model(tensors)
     listed = re.sub(r"contexts/\d", "contexts/<g>", name)
     assert f"| `{listed}` |" in SPECIFICATION.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(tiny_tiles_tensors().keys() - tiny_tensors().keys()))
+def test_every_tensor_of_the_other_coder_is_in_the_specification(name: str) -> None:
+    listed = re.sub(r"contexts/\d", "contexts/<g>", re.sub(r"middle\.\d", "middle.<n>", name))
+    assert f"| `{listed}` |" in SPECIFICATION.read_text("utf-8")
+
+
+def test_the_wide_table_says_which_coder_a_model_is_for() -> None:
+    plain, tiled = tiny_tensors(), tiny_tiles_tensors()
+    assert context_model(plain).entropy_id == "context-range-1"
+    assert context_model(tiled).entropy_id == "context-tiles-1"
+    plain["maps/wide"] = tiled.pop("maps/wide")
+    for tensors, inputs in ((plain, 283), (tiled, 311)):
+        with pytest.raises(ModelUnavailableError, match=f"read {inputs} inputs|not of shapes"):
+            context_model(tensors)
+
+
+def test_offsets_may_be_missing() -> None:
+    tensors = tiny_tiles_tensors()
+    del tensors["contexts/1/offsets"]
+    held = [group.offsets is not None for group in context_model(tensors).groups]
+    assert held == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "text"),
+    [
+        ("maps/wide", lambda table: table[:0], "companding"),
+        ("maps/wide", lambda table: np.append(table, np.uint8(121)), "companding"),
+        ("maps/wide", lambda table: -table.astype(np.int16), "companding"),
+        ("maps/magnitude", lambda table: table[:0], "companding"),
+        ("maps/magnitude", lambda table: -table, "companding"),
+        ("contexts/3/offsets", lambda table: table[1:], "offsets"),
+        ("contexts/3/escapes", lambda table: table[:1], "contexts/3"),
+        ("contexts/0/symbols", lambda table: table[1:], "contexts/0"),
+    ],
+)
+def test_tables_of_the_other_coder_out_of_bounds_are_refused(
+    name: str, change: Callable[[np.ndarray], np.ndarray], text: str
+) -> None:
+    tensors = tiny_tiles_tensors()
+    tensors[name] = change(tensors[name])
+    with pytest.raises(ModelUnavailableError, match=text):
+        context_model(tensors)
 
 
 def test_sizes() -> None:

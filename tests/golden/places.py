@@ -7,9 +7,12 @@ from pathlib import Path
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 MODEL = VECTORS / "model-tiny.safetensors"
 PAPER_MODEL = VECTORS / "model-tiny-paper.safetensors"
+TILES_MODEL = VECTORS / "model-tiny-tiles.safetensors"
+MODELS = {"paper": PAPER_MODEL, "tiles": TILES_MODEL}
 EXPECTED = VECTORS / "good-expected.json"
 
 
 def model_of(name: str) -> Path:
-    """Weights that a vector names; the word ``paper`` in its name says which."""
-    return PAPER_MODEL if "paper" in name.split("-") else MODEL
+    """Weights that a vector names; the word ``paper`` or ``tiles`` in its name says which."""
+    words = name.split("-")
+    return next((path for word, path in MODELS.items() if word in words), MODEL)

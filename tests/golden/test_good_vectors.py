@@ -25,11 +25,17 @@ from vqcodec.formats.volumes import read_volume
 from vqcodec.registry import read_weights
 from vqcodec.vqz import VQZ, entropy_model_of, verify
 
-from .places import EXPECTED, MODEL, PAPER_MODEL, VECTORS, model_of
+from .places import EXPECTED, MODEL, PAPER_MODEL, TILES_MODEL, VECTORS, model_of
 from .tiny_model import tiny_tensors, write_tiny_model
 from .tiny_paper import tiny_paper_tensors, write_tiny_paper
+from .tiny_tiles import tiny_tiles_tensors, write_tiny_tiles
 from .volumes import SCANS, Scan
 
+MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] = {
+    MODEL: (write_tiny_model, tiny_tensors),
+    PAPER_MODEL: (write_tiny_paper, tiny_paper_tensors),
+    TILES_MODEL: (write_tiny_tiles, tiny_tiles_tensors),
+}
 NEWER = "newer-minor"
 NAMES = [scan.name for scan in SCANS] + [NEWER]
 TOLERANCE = 1e-3
@@ -109,7 +115,7 @@ def test_update(tmp_path: Path, update_vectors: bool) -> None:
     """Write what is missing, when asked to."""
     if not update_vectors:
         return
-    for model, write in ((MODEL, write_tiny_model), (PAPER_MODEL, write_tiny_paper)):
+    for model, (write, _) in MODELS.items():
         if not model.exists():
             write(model)
     for scan in SCANS:
@@ -126,10 +132,9 @@ def test_update(tmp_path: Path, update_vectors: bool) -> None:
     EXPECTED.write_text(json.dumps(complete, indent=1, sort_keys=True) + "\n", "ascii")
 
 
-@pytest.mark.parametrize(
-    ("path", "rule"), [(MODEL, tiny_tensors), (PAPER_MODEL, tiny_paper_tensors)]
-)
-def test_models_are_those_made_by_rule(path: Path, rule: Callable[[], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_models_are_those_made_by_rule(path: Path) -> None:
+    _, rule = MODELS[path]
     model, made = read_weights(path), rule()
     assert model.tensors.keys() == made.keys()
     for name, tensor in made.items():
@@ -216,6 +221,7 @@ def test_stages() -> None:
             "paper-int16-masked",
             "paper-two-sites",
             "paper-fewer-stages",
+            "tiles-three-stages",
         )
     }
     assert stages == {
@@ -225,4 +231,5 @@ def test_stages() -> None:
         "paper-int16-masked": (2, 2, 3),
         "paper-two-sites": (1, 1, 2),
         "paper-fewer-stages": (1, 1, 1),
+        "tiles-three-stages": (2, 2, 3),
     }

@@ -1,4 +1,7 @@
-"""A file of less than 1 kB makes no reader allocate 64 MiB, whatever it claims."""
+"""A file of less than 1 kB makes no reader allocate 64 MiB, whatever it claims.
+
+With coder ``context-tiles-1`` it is 96 MiB, since tiles at the far sides are as large as others.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import copy
 import json
 import struct
 import tracemalloc
+from math import prod
 
 import pytest
 
@@ -19,6 +23,7 @@ from .places import VECTORS
 
 FILE_BYTES = 999
 ALLOCATION_LIMIT = 64 << 20
+TILES_ALLOCATION_LIMIT = 96 << 20
 ALLOWED = DEFAULT_LIMITS.voxels_free + DEFAULT_LIMITS.voxels_per_byte * FILE_BYTES
 
 
@@ -43,6 +48,9 @@ def hostile(
     )
     words = struct.pack("<I", word)
     sections = {COARSE: 2 * words, MIDDLE: 2 * words, FINE: 2 * words, USER: b""}
+    if tree["entropy"] == "context-tiles-1":
+        lengths = [2] + [0] * (prod(-(-side // 64) for side in shape) - 1)
+        sections[FINE] = struct.pack(f"<{len(lengths)}I", *lengths) + 2 * words
     if masked:
         sections[MASK] = 2 * words
     if nonfinite:
@@ -78,6 +86,27 @@ def test_largest_boxes(shape: tuple[int, ...], masked: bool, word: int) -> None:
     data = hostile(shape, word=word, masked=masked, nonfinite=False, constant=False)
     assert len(data) == FILE_BYTES
     assert peak_of_decoding(data) < ALLOCATION_LIMIT
+
+
+@pytest.mark.parametrize("word", [0, 0xA5A5A5A5])
+@pytest.mark.parametrize("shape", [(193, 65, 65), (128, 128, 64), (4, 4, 2000)])
+def test_largest_boxes_in_tiles(shape: tuple[int, ...], word: int) -> None:
+    kind = {"masked": word != 0, "nonfinite": False, "constant": False}
+    data = hostile(shape, word=word, source="tiles-one-voxel-inside", **kind)
+    assert len(data) == FILE_BYTES
+    assert peak_of_decoding(data) < TILES_ALLOCATION_LIMIT
+
+
+def test_tiles_without_lengths_are_not_allocated() -> None:
+    kind = {"masked": False, "nonfinite": False, "constant": False}
+    data = hostile((4, 4, 2000), word=0, source="tiles-one-voxel-inside", **kind)
+    opened = VQZ.from_bytes(data)
+    tree = copy.deepcopy(opened.header)
+    tree["volume"]["shape"] = [4, 4, 60_000]
+    tree["frames"][0]["extent"] = [4, 4, 60_000]
+    sections = [(each.kind, each.frame, each.data) for each in opened.container.sections]
+    header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+    assert peak_of_decoding(file_bytes(header, sections)) < 32 << 20
 
 
 @pytest.mark.parametrize("word", [0, 0xA5A5A5A5])

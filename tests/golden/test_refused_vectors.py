@@ -16,13 +16,14 @@ from vqcodec.vqz import VQZ
 from .places import VECTORS, model_of
 from .refused import REFUSALS, Refusal
 from .refused_paper import PAPER_REFUSALS
+from .refused_tiles import TILES_REFUSALS
 
 STAGES = {
     "codes": VQZ.all_codes,
     "voxels": lambda vqz: decode_volume(vqz, device="cpu"),
     "figures": lambda vqz: vqz.figures,
 }
-CASES = (*REFUSALS, *PAPER_REFUSALS)
+CASES = (*REFUSALS, *PAPER_REFUSALS, *TILES_REFUSALS)
 each_refusal = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
@@ -59,7 +60,13 @@ def test_small_reader_refuses_unsound_codes(case: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["unsupported-paper-entropy", "unsupported-wavelet-entropy", "unsupported-family"]
+    "name",
+    [
+        "unsupported-paper-entropy",
+        "unsupported-paper-entropy-tiles",
+        "unsupported-wavelet-entropy",
+        "unsupported-family",
+    ],
 )
 def test_small_reader_knows_what_it_does_not_support(name: str) -> None:
     with pytest.raises(RefusedError, match="UnsupportedError"):

@@ -145,25 +145,46 @@ def nifti_2(folder: Path) -> Path:
     return saved(nifti(texture(10, 11, 9), "<u1", kind=nib.Nifti2Image), folder / "scan.nii.gz")
 
 
+def balls(folder: Path) -> Path:
+    """Two balls at opposite corners; one crosses the sides of four tiles."""
+    z, y, x = np.indices((70, 66, 40))
+    first = (z - 5) ** 2 + (y - 5) ** 2 + (x - 5) ** 2 < 31
+    second = (z - 63) ** 2 + (y - 63) ** 2 + (x - 33) ** 2 < 43
+    values = np.where(first | second, texture(70, 66, 40), 0)
+    return saved(nifti(values, "<i2"), folder / "scan.nii.gz")
+
+
+def three_tiles(folder: Path) -> Path:
+    return saved(nifti(texture(3, 5, 140), "<i2"), folder / "bar.nii")
+
+
+def two_ends(folder: Path) -> Path:
+    values = texture(2, 3, 200)
+    values[..., 4:195] = 0
+    return saved(nifti(values, "<f4"), folder / "ends.nii")
+
+
 SCANS = (
-    Scan("int16-masked", int16_masked, 5, "int16 scan whose background is exactly zero"),
-    Scan("float32-whole", float32_whole, 5, "float32 scan without background"),
-    Scan("4d", frames_4d, 4, "three frames: masked, constant, whole"),
-    Scan("nonfinite", nonfinite, 5, "NaN, +Inf and -Inf voxels in places of their own"),
-    Scan("nan-background", nan_background, 3, "big-endian float64, NaN exactly in the background"),
-    Scan("big-endian", big_endian, 5, "big-endian NIfTI-1"),
-    Scan("mgz", mgz, 4, "FreeSurfer MGZ with its footer"),
-    Scan("npy", npy, 5, "a NumPy array of float64"),
-    Scan("pair", pair, 4, "NIfTI-1 pair of .hdr and .img, uint16"),
-    Scan("one-voxel", one_voxel, 5, "a volume of one voxel: constant, no codes"),
-    Scan("one-voxel-inside", one_voxel_inside, 5, "one voxel in a background of zeros"),
-    Scan("constant", constant, 5, "constant volume so large that its file is padded"),
-    Scan("two-axes", two_axes, 5, "a slice: two axes only"),
-    Scan("thin", thin, 6, "1x67x3 voxels, int32"),
-    Scan("two-stages", fine_steps, 9, "steps so fine that codes of the fine level take two stages"),
+    Scan("int16-masked", int16_masked, 7, "int16 scan whose background is exactly zero"),
+    Scan("float32-whole", float32_whole, 7, "float32 scan without background"),
+    Scan("4d", frames_4d, 6, "three frames: masked, constant, whole"),
+    Scan("nonfinite", nonfinite, 7, "NaN, +Inf and -Inf voxels in places of their own"),
+    Scan("nan-background", nan_background, 5, "big-endian float64, NaN exactly in the background"),
+    Scan("big-endian", big_endian, 7, "big-endian NIfTI-1"),
+    Scan("mgz", mgz, 6, "FreeSurfer MGZ with its footer"),
+    Scan("npy", npy, 7, "a NumPy array of float64"),
+    Scan("pair", pair, 6, "NIfTI-1 pair of .hdr and .img, uint16"),
+    Scan("one-voxel", one_voxel, 7, "a volume of one voxel: constant, no codes"),
+    Scan("one-voxel-inside", one_voxel_inside, 7, "one voxel in a background of zeros"),
+    Scan("constant", constant, 7, "constant volume so large that its file is padded"),
+    Scan("two-axes", two_axes, 7, "a slice: two axes only"),
+    Scan("thin", thin, 8, "1x67x3 voxels, int32"),
+    Scan(
+        "two-stages", fine_steps, 10, "steps so fine that codes of the fine level take two stages"
+    ),
     Scan("three-stages", fine_steps, 14, "finer steps: two, two and three stages"),
-    Scan("turned", turned, 5, "axes permuted and flipped, slope and intercept, an extension"),
-    Scan("nifti2", nifti_2, 5, "NIfTI-2, uint8"),
+    Scan("turned", turned, 7, "axes permuted and flipped, slope and intercept, an extension"),
+    Scan("nifti2", nifti_2, 7, "NIfTI-2, uint8"),
     Scan("paper-int16-masked", int16_masked, 9, "family `paper`: background of zeros", 0.2),
     Scan("paper-float32-whole", float32_whole, 9, "family `paper`: no background", 0.2),
     Scan("paper-4d", frames_4d, 9, "family `paper`: masked, constant, whole frame", 0.2),
@@ -172,4 +193,18 @@ SCANS = (
     Scan("paper-one-voxel-inside", one_voxel_inside, 9, "family `paper`: one site of codes", 0.2),
     Scan("paper-two-sites", thin, 5, "family `paper`: 1x67x3 voxels, two coarse sites", 0.2),
     Scan("paper-fewer-stages", float32_whole, 1, "family `paper`: one code a site of each", 0.2),
+    Scan(
+        "tiles-int16-masked", balls, 5, "coder `context-tiles-1`: two balls in 70x66x40, four tiles"
+    ),
+    Scan("tiles-float32-whole", float32_whole, 7, "coder `context-tiles-1`: no background"),
+    Scan("tiles-4d", frames_4d, 6, "coder `context-tiles-1`: masked, constant, whole frame"),
+    Scan(
+        "tiles-one-voxel", one_voxel, 7, "coder `context-tiles-1`: a volume of one voxel, no codes"
+    ),
+    Scan(
+        "tiles-one-voxel-inside", one_voxel_inside, 7, "coder `context-tiles-1`: one voxel inside"
+    ),
+    Scan("tiles-thin", three_tiles, 7, "coder `context-tiles-1`: 3x5x140 voxels, three tiles"),
+    Scan("tiles-empty-tile", two_ends, 7, "coder `context-tiles-1`: four tiles, one of them empty"),
+    Scan("tiles-three-stages", fine_steps, 14, "coder `context-tiles-1`: fine steps, three stages"),
 )

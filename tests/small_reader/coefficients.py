@@ -1,8 +1,10 @@
-"""Sections 11.9 to 11.11 of the specification: the level streams."""
+"""Sections 11.9 to 11.11 and 15 of the specification: the level streams."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from .container import require
 from .geometry import coded_coefficients, foreground_eighths
 from .networks import Tensors, around, outputs
 from .streams import Stream
+from .tiles import Tile, WideSums, is_inside, tiles_of
 
 LATTICES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
 CUBE = list(product((-1, 0, 1), repeat=3))
@@ -72,37 +75,80 @@ def decode_lattice(
     place = (abs(location)[:, None] >= np.array(PLACES)).sum(axis=1)
     table = 13 * np.clip((scale + 360448) >> 14, 0, 47) + place
     base = np.where(place == 12, (abs(location) + 32768) >> 16, 0)
-    symbols = stream.grouped(table.tolist(), tensors[f"{group}/symbols"])
+    read = stream.in_order if is_tiled(tensors) else stream.grouped
+    symbols = read(table.tolist(), tensors[f"{group}/symbols"])
     residuals = [symbol - 8 for symbol in symbols]
     escapes = [index for index, symbol in enumerate(symbols) if symbol == 17]
-    values = stream.signed(len(escapes), tensors[f"{group}/escapes"][0])
+    rows = [table[index] // 13 if is_tiled(tensors) else 0 for index in escapes]
+    values = stream.signed(rows, tensors[f"{group}/escapes"])
     for index, e in zip(escapes, values, strict=True):
         residuals[index] = e + 8 if e > 0 else e - 8 if e < 0 else 0
     signs = np.where(location < 0, -1, 1)
     return [int(s) * (r + int(b)) for s, r, b in zip(signs, residuals, base, strict=True)]
 
 
+def is_tiled(tensors: Tensors) -> bool:
+    """Whether the model is for coder ``context-tiles-1``."""
+    return "maps/wide" in tensors
+
+
+class Frame:
+    """What is known of a frame before its coefficients are read."""
+
+    def __init__(self, foreground: np.ndarray, step: int, tensors: Tensors) -> None:
+        self.step, self.tensors = step, tensors
+        self.coded, self.eighths = coded_coefficients(foreground), foreground_eighths(foreground)
+
+    def decode_split(
+        self, stream: Stream, split: int, coarser: Mapping[int, Split], tile: Tile | None = None
+    ) -> Split:
+        """Coefficients of a split, or of one tile of it: the others are as if there were none."""
+        tensors, eighths = self.tensors, self.eighths
+        own = Split(eighths[split].shape, tensors)
+        parent, grandparent = coarser.get(split + 1), coarser.get(split + 2)
+        wide = None
+        if is_tiled(tensors):
+            wide = WideSums(tensors["maps/wide"], own.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+            if parent is not None:
+                inside = is_inside(eighths[split + 1].shape, split + 1, tile)
+                wide.see_parent(parent.inputs[:, 0, 1:-1, 1:-1, 1:-1], eighths[split + 1], inside)
+            if grandparent is not None:
+                wide.see_grandparent(grandparent.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+        group, here = f"contexts/{min(split, 3)}", is_inside(eighths[split].shape, split, tile)
+        for band, number in product(range(7), range(8)):
+            places = np.argwhere(self.coded[split][band] & here)
+            places = places[(places % 2 == LATTICES[number]).all(axis=1)]
+            if not len(places):
+                continue
+            x = columns(own, parent, eighths[split], self.step, band, places)
+            if wide is not None:
+                x = np.concatenate((x, wide.columns(band, number, places)), axis=1)
+            q = decode_lattice(stream, tensors, group, 8 * band + number, x)
+            own.store(band, LATTICES[number], places, q)
+        return own
+
+
 def decode_levels(
     streams: list[bytes], foreground: np.ndarray, step: int, tensors: Tensors
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Coefficients of the six splits, finest first, and the low-pass."""
-    coded, eighths = coded_coefficients(foreground), foreground_eighths(foreground)
-    splits: list[Split | None] = [None] * 7
-    for level in (2, 1, 0):
-        stream = Stream(streams[level])
-        if level == 2:
-            differences = stream.signed(eighths[5].size, tensors["low_pass/escapes"][0])
-            low_pass = np.cumsum(differences).reshape(eighths[5].shape)
-        for split in (2 * level + 1, 2 * level):
-            splits[split] = own = Split(eighths[split].shape, tensors)
-            group = f"contexts/{min(split, 3)}"
-            for band, number in product(range(7), range(8)):
-                places = np.argwhere(coded[split][band])
-                places = places[(places % 2 == LATTICES[number]).all(axis=1)]
-                x = columns(own, splits[split + 1], eighths[split], step, band, places)
-                q = decode_lattice(stream, tensors, group, 8 * band + number, x)
-                own.store(band, LATTICES[number], places, q)
-    details = [split.q for split in splits if split is not None]
+    frame = Frame(foreground, step, tensors)
+    coarse, middle = Stream(streams[2]), Stream(streams[1])
+    shape = frame.eighths[5].shape
+    differences = coarse.signed([0] * prod(shape), tensors["low_pass/escapes"])
+    low_pass = np.cumsum(differences).reshape(shape)
+    splits: dict[int, Split] = {}
+    for split, stream in ((5, coarse), (4, coarse), (3, middle), (2, middle)):
+        splits[split] = frame.decode_split(stream, split, splits)
+    details = [np.zeros((7, *eighths.shape), np.int64) for eighths in frame.eighths]
+    fine = tiles_of(streams[0], shape) if is_tiled(tensors) else [(None, streams[0])]
+    for tile, data in fine:
+        stream, seen = Stream(data), {**splits}
+        for split in (1, 0):
+            seen[split] = frame.decode_split(stream, split, seen, tile)
+            details[split] += seen[split].q
+    for split, whole in splits.items():
+        details[split] = whole.q
     largest = max(int(abs(part).max()) for part in (*details, low_pass))
     require(largest < 1 << 23, "a coefficient is too large")
     return details, low_pass

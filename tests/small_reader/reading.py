@@ -1,4 +1,4 @@
-"""Sections 6.2, 11.1, 11.3 and 14 of the specification: from a file to its grids of codes."""
+"""Sections 6.2, 11.1, 11.3, 12.1 and 14 of the specification: from a file to its grids of codes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from .codes import decode_codes
-from .coefficients import decode_levels
+from .coefficients import decode_levels, is_tiled
 from .container import require, unpack
 from .mask import decode_mask
 from .networks import Tensors
 from .weights import read_weights
 
 COARSE, MIDDLE, FINE, MASK, NONFINITE = 1, 2, 3, 4, 6
-ENTROPY = {"wavelet": "context-range-1", "paper": "code-range-1"}
+ENTROPY = {"wavelet": ("context-range-1", "context-tiles-1"), "paper": ("code-range-1",)}
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ def read(path: Path, weights: Path) -> Reading:
     header, sections = unpack(path.read_bytes())
     family = header["family"]
     require(family in ENTROPY, "family", "UnsupportedError")
-    require(header["entropy"] == ENTROPY[family], "entropy", "UnsupportedError")
+    require(header["entropy"] in ENTROPY[family], "entropy", "UnsupportedError")
     tensors, identity = read_weights(weights)
     require(identity == header["model"]["sha256"], "identity", "ModelUnavailableError")
+    if family == "wavelet":
+        coder = ENTROPY[family][is_tiled(tensors)]
+        require(header["entropy"] == coder, "the coder is not that of the model")
     volume = header["volume"]
     source = (*volume["shape"], 1, 1)
     shape = tuple(source[axis] for axis in volume["axes"])

@@ -41,11 +41,15 @@ class Stream:
         return symbol
 
     def grouped(self, numbers: Sequence[int], tables: np.ndarray) -> list[int]:
-        """One symbol for each table number."""
+        """One symbol for each table number, by ascending number."""
         symbols = [0] * len(numbers)
         for index in sorted(range(len(numbers)), key=lambda index: numbers[index]):
             symbols[index] = self.symbol(tables[numbers[index]].tolist())
         return symbols
+
+    def in_order(self, numbers: Sequence[int], tables: np.ndarray) -> list[int]:
+        """One symbol for each table number."""
+        return [self.symbol(tables[number].tolist()) for number in numbers]
 
     def raw(self, count: int, bits: int) -> list[int]:
         upper = [0] * count
@@ -54,9 +58,10 @@ class Stream:
         even = [1 << (24 - bits)] * (1 << bits)
         return [(high << bits) + self.symbol(even) for high in upper]
 
-    def signed(self, count: int, table: np.ndarray) -> list[int]:
-        frequencies = table.tolist()
-        buckets = [self.symbol(frequencies) for _ in range(count)]
+    def signed(self, numbers: Sequence[int], tables: np.ndarray) -> list[int]:
+        """One signed integer for each number of a table of buckets."""
+        buckets = self.in_order(numbers, tables)
+        count = len(numbers)
         values = [0] * count
         for bucket in sorted(set(buckets)):
             places = [index for index in range(count) if buckets[index] == bucket]

@@ -77,6 +77,11 @@ class CodeModel:
     powers: NDArray[np.int64]
     mask: MaskModel
 
+    @property
+    def entropy_id(self) -> str:
+        """Id of the coder that the model is for."""
+        return ENTROPY_ID
+
 
 def code_model(tensors: Tensors) -> CodeModel:
     """Build the model from the tensors of a weights file.

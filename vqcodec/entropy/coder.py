@@ -1,13 +1,14 @@
-"""Coding of quantised wavelet coefficients, one split at a time (coder ``context-range-1``).
+"""Coding of quantised wavelet coefficients, one split at a time.
 
 A split is coded band by band and, in each band, lattice by lattice (``layout.PHASES``): a
-whole phase is classified from what is decoded already, then its symbols are written grouped
-by table. Splits run from the coarsest to the finest; each grid level has its own stream.
+whole phase is classified from what is decoded already, then its symbols are written. Splits
+run from the coarsest to the finest; each grid level has its own stream or, where it is cut
+into tiles, one for each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,158 +16,169 @@ from numpy.typing import NDArray
 
 from ..layout import BANDS, PHASES
 from .escapes import read_signed, write_signed
-from .neighbourhood import SplitContext, lattice_of
-from .network import IntegerNetworks
-from .stream import Decoder, Encoder, TableSet
+from .neighbourhood import lattice_of
+from .split_context import SplitContext
+from .split_model import SplitModel
+from .stream import Decoder, Encoder
 from .tables import ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
 
-ROWS_AT_ONCE = 1 << 15
-
-
-@dataclass(frozen=True)
-class SplitModel:
-    """Networks and tables of one group of splits.
-
-    Attributes
-    ----------
-    networks : IntegerNetworks
-    tables : TableSet
-        ``(CLASSES, SYMBOLS)``.
-    escapes : TableSet
-        ``(1, BUCKETS)``.
-    """
-
-    networks: IntegerNetworks
-    tables: TableSet
-    escapes: TableSet
+POSITIONS_AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True)
 class Phase:
     """One lattice of one band on its way through the coder.
 
-    ``coded`` is the flat index, within the padded lattice, of every coded coefficient.
+    ``coded`` is the flat index of every coded coefficient within the lattices of all tiles,
+    ``bounds`` where each tile's part of it begins and ends, ``(tiles + 1,)``.
     """
 
     band: int
     phase: int
     coded: NDArray[np.intp]
+    bounds: NDArray[np.intp]
     classes: Classes
+
+
+@dataclass(frozen=True)
+class CodedSplit:
+    """A split as the decoder knows it.
+
+    Attributes
+    ----------
+    q : ndarray of int32
+        ``(7, tiles, d, h, w)``.
+    offsets : ndarray of float32 or None
+        Same shape, in steps: what is to be added to the codebook's entries.
+    """
+
+    q: NDArray[np.int32]
+    offsets: NDArray[np.float32] | None
 
 
 #: Given a phase, its quantised values ``(N,)`` in the order of ``Phase.coded``.
 Quantiser = Callable[[Phase], NDArray[np.int64]]
 
 
-def _coded_positions(
-    support_DHW: NDArray[np.bool_], phase: int, lattice_shape: tuple[int, int, int]
-) -> NDArray[np.intp]:
-    padded = np.zeros(lattice_shape, bool)
-    part = lattice_of(support_DHW, phase)
-    padded[: part.shape[0], : part.shape[1], : part.shape[2]] = part
-    return np.flatnonzero(padded)
-
-
 def _classes(
     model: SplitModel, context: SplitContext, band: int, phase: int, coded: NDArray[np.intp]
 ) -> Classes:
-    entries = context.inputs(band, phase)
-    columns = np.array([entry.column for entry in entries])
-    depth, height, width = context.lattice_shape
-    rows = max(1, ROWS_AT_ONCE // (height * width))
+    columns = np.array([entry.column for entry in context.inputs(band, phase)])
     network = band * len(PHASES) + phase
-    locations, scales = [], []
-    for start in range(0, depth, rows):
-        stop = min(start + rows, depth)
-        first, last = np.searchsorted(coded, (start * height * width, stop * height * width))
-        if first == last:
-            continue
-        matrix = context.matrix(band, phase, start, stop).reshape(len(entries), -1)
-        wanted = coded[first:last] - start * height * width
-        if len(wanted) < matrix.shape[1]:
-            matrix = matrix[:, wanted]
-        location, log2_scale = model.networks.outputs(network, columns, matrix)
-        locations.append(location)
-        scales.append(log2_scale)
-    if not locations:
-        return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return classify(np.concatenate(locations), np.concatenate(scales))
+    outputs = [
+        model.networks.outputs(network, columns, context.matrix(band, phase, some))
+        for some in np.split(coded, range(POSITIONS_AT_ONCE, len(coded), POSITIONS_AT_ONCE))
+    ]
+    location, log2_scale = np.concatenate(outputs, axis=1)
+    return classify(location, log2_scale)
 
 
 def _phases(
     model: SplitModel, context: SplitContext, support: NDArray[np.bool_]
 ) -> Iterator[Phase]:
+    tiles, sites = len(context.tiling.chosen), int(np.prod(context.tiling.lattice))
     for band in range(len(BANDS)):
         for phase in range(len(PHASES)):
-            coded = _coded_positions(support[band], phase, context.lattice_shape)
-            yield Phase(band, phase, coded, _classes(model, context, band, phase, coded))
+            coded = np.flatnonzero(lattice_of(support[band], phase))
+            bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
+            classes = _classes(model, context, band, phase, coded)
+            yield Phase(band, phase, coded, bounds, classes)
 
 
-def _store(
-    context: SplitContext, q_BDHW: NDArray[np.int32], at: Phase, values: NDArray[np.int64]
-) -> None:
-    lattice = np.zeros(context.lattice_shape, np.int32)
-    lattice.reshape(-1)[at.coded] = values
-    target = lattice_of(q_BDHW[at.band], at.phase)
-    target[...] = lattice[: target.shape[0], : target.shape[1], : target.shape[2]]
-    context.store(at.band, at.phase, target)
+class _Split:
+    """Arrays of a split while it is coded."""
+
+    def __init__(self, model: SplitModel, context: SplitContext, shape: tuple[int, ...]) -> None:
+        self._table = model.offsets
+        self._context = context
+        self._lattices = (len(context.tiling.chosen), *context.tiling.lattice)
+        self._q = np.zeros(shape, np.int32)
+        self._offsets = None if self._table is None else np.zeros(shape, np.float32)
+
+    def store(self, at: Phase, values: NDArray[np.int64], symbols: NDArray[np.int64]) -> None:
+        """Record the coefficients of a phase."""
+        q = np.zeros(self._lattices, np.int32)
+        q.reshape(-1)[at.coded] = values
+        lattice_of(self._q[at.band], at.phase)[...] = q
+        self._context.store(at.band, at.phase, q)
+        if self._table is not None and self._offsets is not None:
+            offsets = np.zeros(self._lattices, np.float32)
+            towards = self._table[at.classes.table, symbols]
+            offsets.reshape(-1)[at.coded] = at.classes.sign * towards
+            lattice_of(self._offsets[at.band], at.phase)[...] = offsets
+
+    def coded(self) -> CodedSplit:
+        """What was stored."""
+        return CodedSplit(self._q, self._offsets)
 
 
 def encode_split(
-    encoder: Encoder,
+    encoders: Sequence[Encoder],
     model: SplitModel,
     context: SplitContext,
     support: NDArray[np.bool_],
     quantise: Quantiser,
-) -> NDArray[np.int32]:
+) -> CodedSplit:
     """Quantise and write one split.
 
     Parameters
     ----------
+    encoders : sequence of Encoder
+        One for each tile.
     support : ndarray of bool
-        ``(7, d, h, w)``, coefficients that are coded.
+        ``(7, tiles, d, h, w)``, coefficients that are coded.
     quantise : callable
         Chooses the integers of a phase, knowing the tables that will code them.
 
     Returns
     -------
-    ndarray of int32
-        ``(7, d, h, w)``, what the decoder will read.
+    CodedSplit
+        What the decoder will read.
     """
-    q = np.zeros(support.shape, np.int32)
+    split = _Split(model, context, support.shape)
     for at in _phases(model, context, support):
         values = quantise(at)
         residual = at.classes.residual(values)
         symbols = symbols_of(residual)
-        encoder.symbols(symbols, at.classes.table, model.tables)
-        escaped = residual[symbols == ESCAPE]
-        if escaped.size:
-            excess = np.sign(escaped) * (np.abs(escaped) - LARGEST_SYMBOL_VALUE)
-            write_signed(encoder, excess, model.escapes, 0)
-        _store(context, q, at, values)
-    return q
+        for encoder, first, last in zip(encoders, at.bounds, at.bounds[1:], strict=False):
+            if first < last:
+                part = slice(first, last)
+                model.write(encoder, symbols[part], at.classes.table[part])
+                escaped = residual[part][symbols[part] == ESCAPE]
+                if escaped.size:
+                    excess = np.sign(escaped) * (np.abs(escaped) - LARGEST_SYMBOL_VALUE)
+                    tables = model.escape_tables(at.classes.table[part][symbols[part] == ESCAPE])
+                    write_signed(encoder, excess, model.escapes, tables)
+        split.store(at, values, symbols)
+    return split.coded()
 
 
 def decode_split(
-    decoder: Decoder,
+    decoders: Sequence[Decoder],
     model: SplitModel,
     context: SplitContext,
     support: NDArray[np.bool_],
-) -> NDArray[np.int32]:
+) -> CodedSplit:
     """Inverse of :func:`encode_split`.
 
     Raises
     ------
     FormatError
-        If the stream cannot have been written with these tables.
+        If a stream cannot have been written with these tables.
     """
-    q = np.zeros(support.shape, np.int32)
+    split = _Split(model, context, support.shape)
     for at in _phases(model, context, support):
-        symbols = decoder.symbols(at.classes.table, model.tables)
-        residual = symbols - LARGEST_SYMBOL_VALUE
-        escaped = np.flatnonzero(symbols == ESCAPE)
-        if escaped.size:
-            excess = read_signed(decoder, escaped.size, model.escapes, 0)
-            residual[escaped] = np.sign(excess) * (np.abs(excess) + LARGEST_SYMBOL_VALUE)
-        _store(context, q, at, at.classes.value(residual))
-    return q
+        symbols = np.zeros(len(at.coded), np.int64)
+        residual = np.zeros(len(at.coded), np.int64)
+        for decoder, first, last in zip(decoders, at.bounds, at.bounds[1:], strict=False):
+            if first < last:
+                part = slice(first, last)
+                read = model.read(decoder, at.classes.table[part])
+                symbols[part], residual[part] = read, read - LARGEST_SYMBOL_VALUE
+                escaped = first + np.flatnonzero(read == ESCAPE)
+                if escaped.size:
+                    tables = model.escape_tables(at.classes.table[escaped])
+                    excess = read_signed(decoder, model.escapes, tables)
+                    residual[escaped] = np.sign(excess) * (np.abs(excess) + LARGEST_SYMBOL_VALUE)
+        split.store(at, at.classes.value(residual), symbols)
+    return split.coded()

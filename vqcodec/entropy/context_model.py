@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelUnavailableError
-from .coder import SplitModel
+from .companding import Companding
+from .escapes import BUCKETS
 from .groups import GROUPS
 from .mask import MaskModel, mask_input_limits
-from .neighbourhood import COMPANDED_MAX, input_limits
+from .neighbourhood import COMPANDED_MAX, INPUTS, WIDE_MAX, input_limits
 from .network import IntegerNetworks
+from .split_model import SplitModel
 from .stream import TableSet
-from .tables import check_frequencies
+from .tables import CLASSES, SCALE_CLASSES, SYMBOLS, check_frequencies
 
 ENTROPY_ID = "context-range-1"
+TILED_ENTROPY_ID = "context-tiles-1"
 NETWORK_PARTS = ("first", "first_shift", "second", "second_bias", "last", "last_bias")
 
 OUTPUT_LIMIT = 1 << 38
@@ -37,15 +40,23 @@ class ContextModel:
     mask : MaskModel
     low_pass : TableSet
         ``(1, BUCKETS)``: differences of neighbouring low-pass values.
-    magnitude_map, signed_map : ndarray of int8
-        Companding tables; see :class:`vqcodec.entropy.neighbourhood.SplitContext`.
+    companding : Companding
     """
 
     groups: tuple[SplitModel, ...]
     mask: MaskModel
     low_pass: TableSet
-    magnitude_map: NDArray[np.int8]
-    signed_map: NDArray[np.int8]
+    companding: Companding
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the fine level is cut into tiles, as coder ``context-tiles-1`` does."""
+        return self.companding.wide is not None
+
+    @property
+    def entropy_id(self) -> str:
+        """Id of the coder that the model is for."""
+        return TILED_ENTROPY_ID if self.is_tiled else ENTROPY_ID
 
 
 def tensor_of(tensors: Tensors, name: str) -> NDArray[Any]:
@@ -100,21 +111,43 @@ def context_model(tensors: Tensors) -> ContextModel:
     ModelUnavailableError
         If a tensor is missing, of the wrong shape, or would not compute exactly.
     """
-    limits = input_limits()
-    magnitude_map, signed_map = (
-        tensor_of(tensors, f"maps/{part}") for part in ("magnitude", "signed")
-    )
-    if max(np.abs(magnitude_map).max(), np.abs(signed_map).max()) > COMPANDED_MAX:
-        raise ModelUnavailableError("companding tables exceed their range")
-    groups = tuple(
-        SplitModel(
-            _networks(tensors, f"contexts/{group}", limits),
-            _tables(tensors, f"contexts/{group}/symbols"),
-            _tables(tensors, f"contexts/{group}/escapes"),
-        )
-        for group in range(len(GROUPS))
-    )
+    companding = _companding(tensors)
+    has_wide = companding.wide is not None
+    limits = input_limits(has_wide)
+    groups = tuple(_split_model(tensors, group, limits) for group in range(len(GROUPS)))
     if max(group.networks.largest_output for group in groups) >= OUTPUT_LIMIT:
         raise ModelUnavailableError("context networks give locations beyond what is coded")
     low_pass = _tables(tensors, "low_pass/escapes")
-    return ContextModel(groups, mask_model(tensors), low_pass, magnitude_map, signed_map)
+    return ContextModel(groups, mask_model(tensors), low_pass, companding)
+
+
+def _companding(tensors: Tensors) -> Companding:
+    magnitude, signed = (tensor_of(tensors, f"maps/{part}") for part in ("magnitude", "signed"))
+    wide = tensors.get("maps/wide")
+    ranges = [(magnitude, COMPANDED_MAX), (signed, COMPANDED_MAX)]
+    if wide is not None:
+        ranges.append((wide, WIDE_MAX))
+    for table, largest in ranges:
+        if table.ndim != 1 or not table.size or table.min() < 0 or table.max() > largest:
+            raise ModelUnavailableError("companding tables exceed their range")
+    small = [table.astype(np.int8) for table, _ in ranges]
+    return Companding(small[0], small[1], None if wide is None else small[2])
+
+
+def _split_model(tensors: Tensors, group: int, limits: NDArray[np.float64]) -> SplitModel:
+    prefix = f"contexts/{group}"
+    offsets = tensors.get(f"{prefix}/offsets")
+    if offsets is not None and offsets.shape != (CLASSES, SYMBOLS):
+        raise ModelUnavailableError(f"weights hold offsets that are not {CLASSES} x {SYMBOLS}")
+    is_grouped = limits.size == INPUTS
+    symbols, escapes = (_tables(tensors, f"{prefix}/{part}") for part in ("symbols", "escapes"))
+    shapes = (CLASSES, SYMBOLS), (1 if is_grouped else SCALE_CLASSES, BUCKETS)
+    if (symbols.frequencies.shape, escapes.frequencies.shape) != shapes:
+        raise ModelUnavailableError(f"tables of {prefix} are not of shapes {shapes}")
+    return SplitModel(
+        _networks(tensors, prefix, limits),
+        symbols,
+        escapes,
+        is_grouped=is_grouped,
+        offsets=None if offsets is None else offsets.astype(np.float32),
+    )

@@ -16,20 +16,28 @@ def bucket_of(magnitudes: NDArray[np.int64]) -> NDArray[np.int64]:
     return exponent.astype(np.int64) - 1
 
 
-def write_signed(encoder: Encoder, values: NDArray[np.int64], models: TableSet, table: int) -> None:
-    """Write integers: all buckets, then, bucket by bucket, the low bits with the sign last."""
+def write_signed(
+    encoder: Encoder, values: NDArray[np.int64], models: TableSet, tables: NDArray[np.int64]
+) -> None:
+    """Write integers: all buckets, then, bucket by bucket, the low bits with the sign last.
+
+    Parameters
+    ----------
+    tables : ndarray of int64
+        ``(N,)``, table of each bucket.
+    """
     magnitudes = np.abs(values)
     buckets = bucket_of(magnitudes)
-    encoder.symbols(buckets, np.full(buckets.shape, table, np.int64), models)
+    encoder.in_order(buckets, tables, models)
     low = (magnitudes + 1 - (np.int64(1) << buckets)) * 2 + (values < 0)
     for bucket, positions in table_groups(buckets):
         encoder.raw(low[positions], bucket + 1)
 
 
-def read_signed(decoder: Decoder, count: int, models: TableSet, table: int) -> NDArray[np.int64]:
+def read_signed(decoder: Decoder, models: TableSet, tables: NDArray[np.int64]) -> NDArray[np.int64]:
     """Inverse of :func:`write_signed`."""
-    buckets = decoder.symbols(np.full(count, table, np.int64), models)
-    out = np.zeros(count, np.int64)
+    buckets = decoder.in_order(tables, models)
+    out = np.zeros(len(tables), np.int64)
     for bucket, positions in table_groups(buckets):
         low = decoder.raw(len(positions), bucket + 1)
         magnitudes = (low >> 1) + (1 << bucket) - 1

@@ -6,41 +6,36 @@ every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from ..layout import GRID_LEVELS, SPLITS, padded_to_four
-from .coder import Phase, SplitModel, decode_split, encode_split
+from .coder import Phase, decode_split, encode_split
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
+from .level_contexts import (
+    Coefficients,
+    FrameGeometry,
+    LevelContexts,
+    Places,
+    frame_geometry,
+)
 from .mask import MaskModel, decode_mask, encode_mask
-from .neighbourhood import SplitContext
-from .stream import Decoder, Encoder
-from .support import coded_support, foreground_fractions
+from .split_model import SplitModel
+from .stream import Decoder, Encoder, joined, separated
+from .tiling import Sides, Tiling, tile_places
 
 #: What three stages of 256 entries can hold: ``127 * (1 + 256 + 256**2)``.
 LARGEST_VALUE = 8_355_711
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """Quantised coefficients of a frame.
-
-    Attributes
-    ----------
-    details : tuple of ndarray of int32
-        Six arrays ``(7, d, h, w)``, finest split first.
-    low_pass : ndarray of int32
-        ``(d, h, w)``.
-    """
-
-    details: tuple[NDArray[np.int32], ...]
-    low_pass: NDArray[np.int32]
+TILES_AT_ONCE = 32
+MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -54,57 +49,8 @@ class Streams:
         return len(self.mask) + sum(map(len, self.levels))
 
 
-@dataclass(frozen=True)
-class FrameGeometry:
-    """What mask and crop say about a frame before any code is read.
-
-    Attributes
-    ----------
-    foreground : ndarray of bool
-        ``(D, H, W)`` of the crop, padded to multiples of four.
-    support : tuple of ndarray of bool
-        Coded coefficients of each split.
-    fractions : tuple of ndarray of uint8
-        Foreground eighths of each split's cells.
-    """
-
-    foreground: NDArray[np.bool_]
-    support: tuple[NDArray[np.bool_], ...]
-    fractions: tuple[NDArray[np.uint8], ...]
-
-
-def frame_geometry(foreground: NDArray[np.bool_]) -> FrameGeometry:
-    """Derive what is coded from the foreground of the crop ``(D, H, W)``."""
-    padded = np.pad(
-        foreground,
-        [
-            (0, p - n)
-            for p, n in zip(padded_to_four(foreground.shape), foreground.shape, strict=True)
-        ],
-    )
-    support, _ = coded_support(padded)
-    return FrameGeometry(padded, support, foreground_fractions(padded))
-
-
-#: Given split and its model, a function that quantises the phases of that split.
-SplitQuantiser = Callable[[int, SplitModel], Callable[[Phase], NDArray[np.int64]]]
-
-
-def _context(
-    model: ContextModel,
-    geometry: FrameGeometry,
-    split: int,
-    parent: NDArray[np.int32] | None,
-    step_index: int,
-) -> SplitContext:
-    return SplitContext(
-        geometry.fractions[split].shape,
-        parent,
-        geometry.fractions[split],
-        step_index,
-        model.magnitude_map,
-        model.signed_map,
-    )
+#: Given split, its model and tiles, a function that quantises the phases of that split.
+SplitQuantiser = Callable[[int, SplitModel, Tiling], Callable[[Phase], NDArray[np.int64]]]
 
 
 def encode_levels(
@@ -121,27 +67,37 @@ def encode_levels(
     low_pass : ndarray of int32
         ``(d, h, w)``, quantised.
     quantiser : callable
-        Chooses the detail values, phase by phase.
+        Chooses the detail values, phase by phase; called from several threads.
     """
-    details: list[NDArray[np.int32] | None] = [None] * SPLITS
-    streams: list[bytes] = [b""] * GRID_LEVELS
-    parent: NDArray[np.int32] | None = None
-    for level in range(GRID_LEVELS - 1, -1, -1):
-        encoder = Encoder()
-        if level == GRID_LEVELS - 1:
-            flat = low_pass.reshape(-1).astype(np.int64)
-            steps = flat - np.concatenate((np.zeros(1, np.int64), flat[:-1]))
-            write_signed(encoder, steps, model.low_pass, 0)
+    levels = LevelContexts(model.companding, geometry, step_index)
+
+    def code(level: int, encoders: Sequence[Encoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
-            context = _context(model, geometry, split, parent, step_index)
             group = model.groups[group_of(split)]
-            parent = encode_split(
-                encoder, group, context, geometry.support[split], quantiser(split, group)
-            )
-            details[split] = parent
-        streams[level] = encoder.finish()
-    coefficients = Coefficients(tuple(d for d in details if d is not None), low_pass)
-    return (streams[0], streams[1], streams[2]), coefficients
+            context, support = levels.start(split, places)
+            quantise = quantiser(split, group, context.tiling)
+            coded = encode_split(encoders, group, context, support, quantise)
+            levels.record(split, context, coded, places)
+
+    coarse, middle, fine = Encoder(), Encoder(), Encoder()
+    flat = low_pass.reshape(-1).astype(np.int64)
+    steps = flat - np.concatenate((np.zeros(1, np.int64), flat[:-1]))
+    write_signed(coarse, steps, model.low_pass, np.zeros(flat.size, np.int64))
+    code(2, [coarse])
+    code(1, [middle])
+    if model.is_tiled:
+        every = tile_places(geometry.foreground.shape)
+        encoders = {place: Encoder() for place in every}
+
+        def code_batch(places: tuple[Sides, ...]) -> None:
+            code(0, [encoders[place] for place in places], places)
+
+        _in_threads(code_batch, every)
+        finest = joined([encoder.finish() for encoder in encoders.values()])
+    else:
+        code(0, [fine])
+        finest = fine.finish()
+    return (finest, middle.finish(), coarse.finish()), levels.coefficients(low_pass)
 
 
 def decode_levels(
@@ -149,29 +105,61 @@ def decode_levels(
     geometry: FrameGeometry,
     step_index: int,
     streams: tuple[bytes, bytes, bytes],
+    wanted: Collection[Sides] | None = None,
 ) -> Coefficients:
     """Inverse of :func:`encode_levels`; ``streams`` are fine, middle, coarse.
+
+    Parameters
+    ----------
+    wanted : collection of tuple of int, optional
+        Tiles of the fine level to decode; it is zero in the others. All of them by default,
+        and always where the coder does not cut it into tiles.
 
     Raises
     ------
     FormatError
         If a stream cannot have been written with this model.
     """
-    details: list[NDArray[np.int32] | None] = [None] * SPLITS
-    parent: NDArray[np.int32] | None = None
-    low_pass = np.zeros(geometry.fractions[-1].shape, np.int32)
-    for level in range(GRID_LEVELS - 1, -1, -1):
-        decoder = Decoder(streams[level])
-        if level == GRID_LEVELS - 1:
-            steps = read_signed(decoder, low_pass.size, model.low_pass, 0)
-            low_pass[...] = _within_range(np.cumsum(steps)).reshape(low_pass.shape)
+    levels = LevelContexts(model.companding, geometry, step_index)
+
+    def read(level: int, decoders: Sequence[Decoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
-            context = _context(model, geometry, split, parent, step_index)
-            group = model.groups[group_of(split)]
-            parent = decode_split(decoder, group, context, geometry.support[split])
-            _within_range(parent)
-            details[split] = parent
-    return Coefficients(tuple(d for d in details if d is not None), low_pass)
+            context, support = levels.start(split, places)
+            coded = decode_split(decoders, model.groups[group_of(split)], context, support)
+            _within_range(coded.q)
+            levels.record(split, context, coded, places)
+
+    if model.is_tiled:
+        every = tile_places(geometry.foreground.shape)
+        parts = dict(zip(every, separated(streams[0], len(every)), strict=True))
+    coarse = Decoder(streams[2])
+    shape = geometry.fractions[-1].shape
+    steps = read_signed(coarse, model.low_pass, np.zeros(math.prod(shape), np.int64))
+    low_pass = _within_range(np.cumsum(steps)).reshape(shape).astype(np.int32)
+    read(2, [coarse])
+    read(1, [Decoder(streams[1])])
+    if model.is_tiled:
+
+        def read_batch(places: tuple[Sides, ...]) -> None:
+            read(0, [Decoder(parts[place]) for place in places], places)
+
+        _in_threads(read_batch, [place for place in every if wanted is None or place in wanted])
+    else:
+        read(0, [Decoder(streams[0])])
+    return levels.coefficients(low_pass)
+
+
+def _in_threads(work: Callable[[tuple[Sides, ...]], None], places: Sequence[Sides]) -> None:
+    """Do batches of tiles at once: what takes long leaves the interpreter to others."""
+    workers = min(os.cpu_count() or 1, MOST_THREADS)
+    size = max(1, min(TILES_AT_ONCE, -(-len(places) // workers)))
+    batches = [tuple(places[start : start + size]) for start in range(0, len(places), size)]
+    if len(batches) == 1:
+        work(batches[0])
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, batches):
+            pass
 
 
 def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:

@@ -1,19 +1,17 @@
-"""Integer inputs of the context networks: what is decoded already around a coefficient.
+"""Which integers the context networks read: what is decoded already around a coefficient.
 
 For a coefficient of one band and phase the inputs are, each as a companded magnitude and a
 companded signed value: the 26 neighbours in its band (those of earlier phases), the centre
 and six faces in every earlier band of the same split, the 27 nearest in the same band of the
 next coarser split and the centre and six faces in its other six bands; then the foreground
-fraction of the cell and its six neighbours, the quantiser step and a constant. Inputs that
-are not decoded yet do not exist for that phase; the columns keep their numbers.
-
-Bands are held as their eight interleaved lattices with a border of one, so that every input
-of a whole phase is a contiguous view.
+fraction of the cell and its six neighbours, the quantiser step and a constant. Coder
+``context-tiles-1`` adds sums of magnitudes over wider windows (``wide``). Inputs that are not
+decoded yet do not exist for that phase; the columns keep their numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -38,9 +36,16 @@ FRACTIONS = OTHER_PARENTS + 2 * len(CROSS) * (len(BANDS) - 1)
 STEP = FRACTIONS + len(CROSS)
 CONSTANT = STEP + 1
 INPUTS = CONSTANT + 1
+WIDE_PARENT = INPUTS
+WIDE_GRANDPARENT = WIDE_PARENT + len(BANDS)
+PARENT_MEAN = WIDE_GRANDPARENT + len(BANDS)
+WIDE_SIBLINGS = PARENT_MEAN + len(BANDS)
+WIDE_OWN = WIDE_SIBLINGS + len(BANDS) - 1
+INPUTS_WITH_WIDE = WIDE_OWN + 1
 CONSTANT_VALUE = 16
 STEP_MAX = 120
 COMPANDED_MAX = 48
+WIDE_MAX = 120
 
 MAGNITUDE, SIGNED = 0, 1
 
@@ -54,8 +59,8 @@ class Input:
     column : int
         Row of the first weight matrix.
     kind : str
-        ``own`` (same split), ``parent`` (next coarser split), ``fraction``, ``step`` or
-        ``constant``.
+        ``own`` (same split), ``parent`` (next coarser split), ``fraction``, ``step``,
+        ``constant``, or ``wide`` (sums over windows).
     part : int
         ``MAGNITUDE`` or ``SIGNED``.
     band, lattice : int
@@ -77,12 +82,23 @@ def _corner_and_shift(phase: int, offset: Offset) -> tuple[int, Offset]:
     return CORNERS.index((z % 2, y % 2, x % 2)), (z // 2, y // 2, x // 2)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What there is around a split: coarser splits, and sums over wider windows."""
+
+    has_parent: bool
+    has_grandparent: bool = False
+    has_wide: bool = False
+
+
 @cache
-def inputs_of(band: int, phase: int, has_parent: bool) -> tuple[Input, ...]:
+def inputs_of(band: int, phase: int, around: Surroundings) -> tuple[Input, ...]:
     """Inputs that exist for a band and phase, by ascending column."""
     found = [*_own_inputs(band, phase), *_side_inputs(phase)]
-    if has_parent:
+    if around.has_parent:
         found += _parent_inputs(band)
+    if around.has_wide:
+        found += _wide_inputs(band, phase, around)
     return tuple(sorted(found, key=lambda entry: entry.column))
 
 
@@ -110,6 +126,19 @@ def _parent_inputs(band: int) -> Iterator[Input]:
                 yield Input(start + k, "parent", part, other, 0, shift)
 
 
+def _wide_inputs(band: int, phase: int, around: Surroundings) -> Iterator[Input]:
+    for source in range(len(BANDS)):
+        if around.has_parent:
+            yield Input(WIDE_PARENT + source, "wide")
+            yield Input(PARENT_MEAN + source, "wide")
+        if around.has_grandparent:
+            yield Input(WIDE_GRANDPARENT + source, "wide")
+        if source < band:
+            yield Input(WIDE_SIBLINGS + source, "wide")
+    if phase:
+        yield Input(WIDE_OWN, "wide")
+
+
 def _side_inputs(phase: int) -> Iterator[Input]:
     for k, offset in enumerate(CROSS):
         lattice, shift = _corner_and_shift(phase, offset)
@@ -118,123 +147,16 @@ def _side_inputs(phase: int) -> Iterator[Input]:
     yield Input(CONSTANT, "constant")
 
 
-def input_limits() -> NDArray[np.float64]:
-    """Largest magnitude of every input, ``(INPUTS,)``."""
-    limits = np.full(INPUTS, float(COMPANDED_MAX))
+def input_limits(has_wide: bool) -> NDArray[np.float64]:
+    """Largest magnitude of every input, ``(INPUTS,)`` or ``(INPUTS_WITH_WIDE,)``."""
+    limits = np.full(INPUTS_WITH_WIDE if has_wide else INPUTS, float(COMPANDED_MAX))
     limits[STEP] = STEP_MAX
     limits[CONSTANT] = CONSTANT_VALUE
+    limits[INPUTS:] = WIDE_MAX
     return limits
 
 
-def lattice_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Shape that every lattice of a band is padded to: half the band, rounded up."""
-    d, h, w = (-(-n // 2) for n in shape)
-    return d, h, w
-
-
 def lattice_of(band_DHW: NDArray[Any], phase: int) -> NDArray[Any]:
-    """The coefficients of one phase, a strided view."""
+    """The coefficients of one phase, a strided view of the last three axes."""
     z, y, x = PHASES[phase]
-    return band_DHW[z::2, y::2, x::2]
-
-
-class SplitContext:
-    """What is decoded of one split, in the form that the context networks read.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        ``(d, h, w)`` of a band.
-    parent : ndarray of int32 or None
-        Decoded bands of the next coarser split, ``(7, d', h', w')``.
-    fractions : ndarray of uint8
-        Foreground eighths of this split's cells, ``(d, h, w)``.
-    step_index : int
-        The quantiser step is ``2 ** (-step_index / 64)``.
-    magnitude_map, signed_map : ndarray of int8
-        Companding tables over ``abs(q)``; the last entry stands for all above.
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int],
-        parent: NDArray[np.int32] | None,
-        fractions: NDArray[np.uint8],
-        step_index: int,
-        magnitude_map: NDArray[np.int8],
-        signed_map: NDArray[np.int8],
-    ) -> None:
-        self.lattice_shape = lattice_shape(shape)
-        self.has_parent = parent is not None
-        self._magnitude_map = magnitude_map
-        self._signed_map = signed_map
-        self._step = min(max(step_index >> 3, 0), STEP_MAX)
-        bordered = tuple(n + 2 for n in self.lattice_shape)
-        self._own = np.zeros((len(BANDS), len(CORNERS), 2, *bordered), np.int8)
-        self._fractions = np.zeros((len(CORNERS), *bordered), np.int8)
-        for phase in range(len(PHASES)):
-            self._place(self._fractions[self._corner(phase)], lattice_of(fractions, phase))
-        if parent is not None:
-            self._parent = np.zeros((len(BANDS), 2, *(n + 2 for n in parent.shape[1:])), np.int8)
-            inner = self._parent[:, :, 1:-1, 1:-1, 1:-1]
-            inner[:, MAGNITUDE], inner[:, SIGNED] = self._compand(parent)
-
-    @staticmethod
-    def _corner(phase: int) -> int:
-        return CORNERS.index(PHASES[phase])
-
-    @staticmethod
-    def _place(bordered: NDArray[Any], values: NDArray[Any]) -> None:
-        d, h, w = values.shape
-        bordered[1 : d + 1, 1 : h + 1, 1 : w + 1] = values
-
-    def _compand(self, q: NDArray[np.int32]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        clipped = np.minimum(np.abs(q), len(self._magnitude_map) - 1)
-        signed = self._signed_map[clipped]
-        return self._magnitude_map[clipped], np.where(q < 0, -signed, signed)
-
-    def store(self, band: int, phase: int, q_DHW: NDArray[np.int32]) -> None:
-        """Record the coefficients of a phase, shape of :func:`lattice_of`."""
-        magnitude, signed = self._compand(q_DHW)
-        target = self._own[band, self._corner(phase)]
-        self._place(target[MAGNITUDE], magnitude)
-        self._place(target[SIGNED], signed)
-
-    def inputs(self, band: int, phase: int) -> tuple[Input, ...]:
-        """Columns of :meth:`matrix` for a band and phase."""
-        return inputs_of(band, phase, self.has_parent)
-
-    def matrix(self, band: int, phase: int, start: int, stop: int) -> NDArray[np.int8]:
-        """Inputs of lattice rows ``start`` to ``stop`` along axis 0.
-
-        Returns
-        -------
-        ndarray of int8
-            ``(len(inputs), stop - start, h, w)``.
-        """
-        _, h, w = self.lattice_shape
-        entries = self.inputs(band, phase)
-        out = np.empty((len(entries), stop - start, h, w), np.int8)
-        for row, entry in zip(out, entries, strict=True):
-            row[...] = self._view(entry, start, stop)
-        return out
-
-    def _view(self, entry: Input, start: int, stop: int) -> NDArray[np.int8] | int:
-        if entry.kind == "constant":
-            return CONSTANT_VALUE
-        if entry.kind == "step":
-            return self._step
-        if entry.kind == "parent":
-            source = self._parent[entry.band, entry.part]
-        elif entry.kind == "fraction":
-            source = self._fractions[entry.lattice]
-        else:
-            source = self._own[entry.band, entry.lattice, entry.part]
-        _, h, w = self.lattice_shape
-        z, y, x = entry.shift
-        view: NDArray[np.int8] = source[
-            start + 1 + z : stop + 1 + z,
-            1 + y : h + 1 + y,
-            1 + x : w + 1 + x,
-        ]
-        return view
+    return band_DHW[..., z::2, y::2, x::2]

@@ -8,7 +8,7 @@ reproduces the integer table exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import constriction
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError
 
 RAW_BITS_AT_ONCE = 12
+SYMBOLS_AT_ONCE = 1 << 16
 
 
 def categorical(frequencies: NDArray[np.uint32]) -> object:
@@ -31,6 +32,7 @@ class TableSet:
     def __init__(self, frequencies: NDArray[np.uint32]) -> None:
         self.frequencies = frequencies
         self._models: dict[int, object] = {}
+        self.less_one: NDArray[np.float64] = frequencies.astype(np.float64) - 1.0
 
     def __getitem__(self, table: int) -> object:
         model = self._models.get(table)
@@ -63,6 +65,16 @@ class Encoder:
         narrow = symbols.astype(np.int32)
         for table, positions in table_groups(tables):
             self._coder.encode(narrow[positions], models[table])
+
+    def in_order(
+        self, symbols: NDArray[np.int64], tables: NDArray[np.int64], models: TableSet
+    ) -> None:
+        """Write symbols in their own order."""
+        family = constriction.stream.model.Categorical(perfect=False)
+        for start in range(0, len(symbols), SYMBOLS_AT_ONCE):
+            some = slice(start, start + SYMBOLS_AT_ONCE)
+            narrow = symbols[some].astype(np.int32)
+            self._coder.encode(narrow, family, models.less_one[tables[some]])
 
     def conditional(self, symbols: NDArray[np.int64], frequencies_NK: NDArray[np.int64]) -> None:
         """Write symbols that each have a table of their own."""
@@ -110,11 +122,22 @@ class Decoder:
             out[positions] = self._decode(models[table], len(positions))
         return out
 
+    def in_order(self, tables: NDArray[np.int64], models: TableSet) -> NDArray[np.int64]:
+        """Inverse of :meth:`Encoder.in_order`."""
+        parts = [
+            self._each(models.less_one[tables[start : start + SYMBOLS_AT_ONCE]])
+            for start in range(0, len(tables), SYMBOLS_AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
     def conditional(self, frequencies_NK: NDArray[np.int64]) -> NDArray[np.int64]:
         """Read one symbol for each table ``(N, K)``; rows sum to 2**24."""
+        return self._each(frequencies_NK.astype(np.float64) - 1.0)
+
+    def _each(self, less_one_NK: NDArray[np.float64]) -> NDArray[np.int64]:
         family = constriction.stream.model.Categorical(perfect=False)
         try:
-            read = self._coder.decode(family, frequencies_NK.astype(np.float64) - 1.0)
+            read = self._coder.decode(family, less_one_NK)
         except AssertionError as error:
             raise FormatError("entropy-coded stream is damaged") from error
         return read.astype(np.int64)  # type: ignore[no-any-return]
@@ -126,6 +149,31 @@ class Decoder:
             uniform = constriction.stream.model.Uniform(1 << width)
             out |= self._decode(uniform, count).astype(np.int64) << shift
         return out
+
+
+def joined(streams: Sequence[bytes]) -> bytes:
+    """Streams one behind the other, after the number of words (``u32``) of each."""
+    words = np.array([len(stream) // 4 for stream in streams], "<u4")
+    return words.tobytes() + b"".join(streams)
+
+
+def separated(data: bytes, count: int) -> list[bytes]:
+    """Inverse of :func:`joined`.
+
+    Raises
+    ------
+    FormatError
+        If the lengths are not those of what is there.
+    """
+    if len(data) < 4 * count:
+        raise FormatError("section of tiles ends before their lengths do")
+    ends = 4 * count + 4 * np.cumsum(np.frombuffer(data, "<u4", count).astype(np.int64))
+    if ends[-1] != len(data):
+        raise FormatError("tiles do not add up to their section")
+    return [
+        data[end - size : end]
+        for end, size in zip(ends, np.diff(ends, prepend=4 * count), strict=True)
+    ]
 
 
 def _chunks(bits: int) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -57,7 +58,7 @@ def reconstruct_frame(
 ) -> Tensor:
     """Volume ``(D, H, W)`` of a frame's crop, in units of the robust range, on a device."""
     if isinstance(model, WaveletModel):
-        coefficients = coefficients_of(decoded.grids)
+        coefficients = replace(coefficients_of(decoded.grids), offsets=decoded.offsets)
         foreground, index = decoded.foreground, frame.step_index
         return reconstruct_coefficients(model, coefficients, index, foreground, device)
     return reconstruct_tokens(model, decoded, device)

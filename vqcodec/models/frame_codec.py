@@ -8,21 +8,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..entropy.coder import Quantiser, SplitModel
-from ..entropy.frame import (
-    Coefficients,
-    FrameGeometry,
-    Streams,
-    encode_foreground,
-    encode_levels,
-    frame_geometry,
-)
+from ..entropy.coder import Quantiser
+from ..entropy.frame import Streams, encode_foreground, encode_levels
+from ..entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
+from ..entropy.split_model import SplitModel
+from ..entropy.tiling import Tiling
 from ..layout import padded_to_four, step_of
-from .quantise import RateDistortion, rate_distortion_quantiser
-from .wavelet import Pyramid
-from .wavelet_family import WaveletModel, analyse_frame
+from .effort import DEFAULT_EFFORT, effort_of, trade_at
+from .foreground_weights import foreground_weights
+from .quantise import Targets, deadzone_quantiser, rate_distortion_quantiser
+from .wavelet import Pyramid, analyse
+from .wavelet_family import WaveletModel, analyse_frame, decoded_details, reconstruct_coefficients
 
 REFILL_RATIO = 1.12
+REFINEMENT_RATE = 0.7
+LEAST_WEIGHT = 0.1
+
+Details = tuple[NDArray[np.float32], ...]
 
 
 @dataclass
@@ -38,16 +40,18 @@ class FrameEncoder:
         ``(D, H, W)`` of the unpadded crop.
     device : torch.device
         Where the transform runs.
-    settings : RateDistortion
+    effort : int
+        1 (fast) to 9 (small files).
     """
 
     model: WaveletModel
     x_DHW: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     device: torch.device
-    settings: RateDistortion
+    effort: int = DEFAULT_EFFORT
 
     def __post_init__(self) -> None:
+        self.settings = effort_of(self.effort)
         pads = [
             (0, p - n)
             for p, n in zip(padded_to_four(self.x_DHW.shape), self.x_DHW.shape, strict=True)
@@ -56,8 +60,12 @@ class FrameEncoder:
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
         self.mask_stream = encode_foreground(self.model.entropy.mask, self.foreground)
         self._filled_for = 0.0
-        self.details: tuple[NDArray[np.float32], ...] = ()
+        self.details: Details = ()
         self.low_pass = np.zeros(0, np.float32)
+        self._weights: Details | None = None
+        if self.settings.is_weighted and not self.foreground.all():
+            seen = torch.from_numpy(self.geometry.foreground).to(self.device)
+            self._weights = tuple(w.cpu().numpy() for w in foreground_weights(seen))
 
     def transform(self, step: float) -> None:
         """Compute the coefficients, unless those at hand were made for about this step."""
@@ -65,7 +73,9 @@ class FrameEncoder:
         ratio = step / self._filled_for if self._filled_for else np.inf
         if self.details and (not is_masked or 1 / REFILL_RATIO <= ratio <= REFILL_RATIO):
             return
-        pyramid: Pyramid = analyse_frame(self._x, self.geometry, step)
+        pyramid: Pyramid = analyse_frame(
+            self._x, self.geometry, step, self.settings.fill_iterations
+        )
         self.details = tuple(d.cpu().numpy() for d in pyramid.details)
         self.low_pass = pyramid.low_pass.cpu().numpy()
         self._filled_for = step
@@ -81,17 +91,68 @@ class FrameEncoder:
 
     def encode(self, step_index: int) -> tuple[Streams, Coefficients]:
         """Code the frame at a step."""
-        step = step_of(step_index)
-        self.transform(step)
-        low_pass = np.rint(self.low_pass / step).astype(np.int32)
-        inverse = np.float32(1 / step)
+        self.transform(step_of(step_index))
+        best = self._encode(step_index, self.details)
+        if not self.settings.refinements:
+            return best
+        error, least = self._judged(step_index, *best)
+        tried = best
+        for _ in range(self.settings.refinements):
+            tried = self._encode(step_index, self._corrected(step_index, tried[1], error))
+            error, cost = self._judged(step_index, *tried)
+            if cost >= least:
+                break
+            best, least = tried, cost
+        return best
 
-        def quantiser(split: int, group: SplitModel) -> Quantiser:
-            points = self.model.codebooks[split]
-            scaled = self.details[split] * inverse
-            return rate_distortion_quantiser(scaled, group, points, self.settings)
+    def _encode(self, step_index: int, details: Details) -> tuple[Streams, Coefficients]:
+        step = step_of(step_index)
+        low_pass = np.rint(self.low_pass / step).astype(np.int32)
+
+        def quantiser(split: int, group: SplitModel, tiling: Tiling) -> Quantiser:
+            targets = self.targets(split, details, tiling, step)
+            if not self.settings.is_optimised:
+                return deadzone_quantiser(targets)
+            codebook = self.model.codebooks[split]
+            return rate_distortion_quantiser(targets, group, codebook, trade_at(step))
 
         levels, coefficients = encode_levels(
             self.model.entropy, self.geometry, step_index, low_pass, quantiser
         )
         return Streams(self.mask_stream, levels), coefficients
+
+    def targets(self, split: int, details: Details, tiling: Tiling, step: float) -> Targets:
+        """What is to be coded of a split."""
+        weights = None if self._weights is None else tiling.cut(self._weights[split])
+        return Targets(tiling.cut(details[split]) * np.float32(1 / step), weights)
+
+    def _judged(
+        self, step_index: int, streams: Streams, coefficients: Coefficients
+    ) -> tuple[NDArray[np.float32], float]:
+        """Error of every foreground voxel, and the cost that is to be made small."""
+        decoded = reconstruct_coefficients(
+            self.model, coefficients, step_index, self.foreground, self.device
+        )
+        error = np.where(self.foreground, self.x_DHW - decoded.cpu().numpy(), 0).astype(np.float32)
+        step = step_of(step_index)
+        squared = float(np.square(error / step, dtype=np.float64).sum())
+        return error, squared + 8 * trade_at(step) * len(streams)
+
+    def _corrected(
+        self, step_index: int, coefficients: Coefficients, error: NDArray[np.float32]
+    ) -> Details:
+        """What was decoded, moved against its error."""
+        pads = [
+            (0, p - n) for p, n in zip(self.geometry.foreground.shape, error.shape, strict=True)
+        ]
+        moves = analyse(torch.from_numpy(np.pad(error, pads)).to(self.device)).details
+        step = np.float32(step_of(step_index))
+        details = []
+        for split, (decoded, move) in enumerate(
+            zip(decoded_details(self.model, coefficients), moves, strict=True)
+        ):
+            rate = np.float32(REFINEMENT_RATE)
+            if self._weights is not None:
+                rate = rate / np.maximum(self._weights[split], np.float32(LEAST_WEIGHT))
+            details.append(decoded * step + rate * move.cpu().numpy())
+        return tuple(details)

@@ -18,6 +18,7 @@ from ..entropy.frame import Streams, encode_foreground
 from ..errors import ModelUnavailableError
 from ..frame_grids import CodedFrame, DecodedFrame, padded_foreground
 from ..frames import PreparedFrame
+from ..grids import Grid
 from ..layout import LEVEL_NAMES, site_padding
 from ..rate_control import Attempt
 from .paper import PaperNetwork, config_from_json
@@ -65,12 +66,12 @@ def paper_model(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 
 
 def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
-    """Code the frames with as many stages as the budget allows.
+    """Code the frames with as many stages as the budget allows, or as few as reach its PSNR.
 
     Raises
     ------
     LimitExceededError
-        If even one code a site is too much.
+        If even one code a site is too much, or all of them are not enough.
     """
     network = copy_on(model.network, task.device)
     encoders = [
@@ -83,7 +84,14 @@ def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
             CodedFrame(frame.description) if encoder is None else encoder.coded(stages)
             for frame, encoder in zip(task.frames, encoders, strict=True)
         ]
-        return task.finish(frames, is_finest)
+        made = task.finish(frames, is_finest)
+        if task.budget.psnr is None:
+            return made
+        crops = [
+            None if encoder is None else encoder.decoded(frame.grids)
+            for frame, encoder in zip(frames, encoders, strict=True)
+        ]
+        return replace(made, psnr=task.fidelity.psnr(crops))
 
     return search_stages(attempt, _prefixes(network), task.budget)
 
@@ -137,6 +145,12 @@ class _FrameEncoder:
         fine, middle, coarse = (coded.streams[name] for name in LEVEL_NAMES)
         described = replace(self.frame.description, step_index=0, stages=stages)
         return CodedFrame(described, Streams(self.mask_stream, (fine, middle, coarse)), coded.codes)
+
+    def decoded(self, grids: Mapping[str, Grid]) -> NDArray[np.float32]:
+        """What the decoder will make of some codes: see :func:`reconstruct_tokens`."""
+        decoded = DecodedFrame(self.frame.foreground, grids)
+        x: NDArray[np.float32] = reconstruct_tokens(self.model, decoded, self.device).cpu().numpy()
+        return x
 
 
 def reconstruct_tokens(model: PaperModel, decoded: DecodedFrame, device: torch.device) -> Tensor:

@@ -1,8 +1,8 @@
-"""Choosing integers for coefficients: rate-distortion optimised, table by table.
+"""Choosing integers for coefficients, table by table.
 
 For a coefficient c (in steps) the candidates are the nearest integer, the next one towards
-zero, and zero; the one with the least ``(c - reconstruction)**2 + trade * bits`` wins, where
-the bits are those of the shipped table that will code it.
+zero, and zero; the one with the least ``weight * (c - reconstruction)**2 + trade * bits`` wins,
+where the bits are those of the shipped table that will code it.
 """
 
 from __future__ import annotations
@@ -13,25 +13,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..entropy.coder import Phase, SplitModel
+from ..entropy.coder import Phase
 from ..entropy.frame import LARGEST_VALUE
-from ..entropy.neighbourhood import lattice_of, lattice_shape
+from ..entropy.neighbourhood import lattice_of
+from ..entropy.split_model import SplitModel
 from ..entropy.tables import ESCAPE, FREQUENCY_TOTAL, symbols_of
+from ..grids import ENTRIES, ZERO_ENTRY
 
 ESCAPE_BITS = 8.0
+DEADZONE_ROUNDING = 0.4
+
+Quantise = Callable[[Phase], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class RateDistortion:
-    """Encoder trade-off.
+class Targets:
+    """Coefficients of one split that are to be coded.
 
     Attributes
     ----------
-    trade : float
-        Squared error, in squared steps, that one bit is worth (lambda).
+    scaled : ndarray of float32
+        ``(7, tiles, d, h, w)``, divided by the step.
+    weights : ndarray of float32 or None
+        Same shape: what the squared error of each counts.
     """
 
-    trade: float = 0.08
+    scaled: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
 
 
 def table_bits(model: SplitModel) -> NDArray[np.float32]:
@@ -41,60 +49,65 @@ def table_bits(model: SplitModel) -> NDArray[np.float32]:
     return bits.astype(np.float32)
 
 
-def coefficients_of_phase(scaled_BDHW: NDArray[np.float32], at: Phase) -> NDArray[np.float32]:
-    """Coefficients (in steps) of a phase in coding order, ``(N,)``."""
-    band = scaled_BDHW[at.band]
-    padded = np.zeros(lattice_shape(band.shape), np.float32)
-    part = lattice_of(band, at.phase)
-    padded[: part.shape[0], : part.shape[1], : part.shape[2]] = part
-    values: NDArray[np.float32] = padded.reshape(-1)[at.coded]
-    return values
+def of_phase(values: NDArray[np.float32], at: Phase) -> NDArray[np.float32]:
+    """Values ``(7, tiles, d, h, w)`` of a phase in coding order, ``(N,)``."""
+    picked: NDArray[np.float32] = lattice_of(values[at.band], at.phase).reshape(-1)[at.coded]
+    return picked
+
+
+def deadzone_quantiser(targets: Targets) -> Quantise:
+    """Quantiser that looks at nothing but the coefficient."""
+
+    def quantise(at: Phase) -> NDArray[np.int64]:
+        c = of_phase(targets.scaled, at)
+        magnitude = np.minimum(np.abs(c), np.float32(LARGEST_VALUE))
+        whole = np.floor(magnitude + np.float32(DEADZONE_ROUNDING)).astype(np.int64)
+        signed: NDArray[np.int64] = np.where(c < 0, -whole, whole)
+        return signed
+
+    return quantise
 
 
 def rate_distortion_quantiser(
-    scaled_BDHW: NDArray[np.float32],
-    model: SplitModel,
-    points: NDArray[np.float32],
-    settings: RateDistortion,
-) -> Callable[[Phase], NDArray[np.int64]]:
-    """Quantiser of one split.
+    targets: Targets, model: SplitModel, codebook: NDArray[np.float32], trade: float
+) -> Quantise:
+    """Quantiser of one split that trades distortion for rate.
 
     Parameters
     ----------
-    scaled_BDHW : ndarray of float32
-        Coefficients divided by the step.
-    points : ndarray of float32
+    codebook : ndarray of float32
         ``(256,)``, the first-stage codebook: where entry ``k`` is reconstructed, in steps.
+    trade : float
+        Squared error, in squared steps, that one bit is worth (lambda).
     """
     bits = table_bits(model)
-    shrink = np.arange(128, dtype=np.float32) - points[128:]
+    moved = codebook - np.arange(-ZERO_ENTRY, ENTRIES - ZERO_ENTRY, dtype=np.float32)
 
     def cost(
-        magnitude: NDArray[np.float32],
-        candidate: NDArray[np.int64],
-        sign: NDArray[np.int64],
-        at: Phase,
+        c: NDArray[np.float32], q: NDArray[np.int64], weight: NDArray[np.float32] | None, at: Phase
     ) -> NDArray[np.float32]:
-        reconstructed = candidate - shrink[np.minimum(candidate, 127)]
-        symbols = symbols_of(at.classes.residual(sign * candidate))
-        price: NDArray[np.float32] = bits[at.classes.table, symbols]
-        total: NDArray[np.float32] = (magnitude - reconstructed) ** 2 + settings.trade * price
+        symbols = symbols_of(at.classes.residual(q))
+        error = c - q - moved[np.clip(q + ZERO_ENTRY, 0, ENTRIES - 1)]
+        if model.offsets is not None:
+            error -= at.classes.sign * model.offsets[at.classes.table, symbols]
+        squared = error * error if weight is None else weight * error * error
+        total: NDArray[np.float32] = squared + trade * bits[at.classes.table, symbols]
         return total
 
     def quantise(at: Phase) -> NDArray[np.int64]:
-        c = coefficients_of_phase(scaled_BDHW, at)
-        magnitude = np.minimum(np.abs(c), np.float32(LARGEST_VALUE))
-        out = np.zeros(c.shape, np.int64)
-        busy = np.flatnonzero((magnitude >= 0.5) | (at.classes.base > 0))
+        every = of_phase(targets.scaled, at)
+        out = np.zeros(every.shape, np.int64)
+        busy = np.flatnonzero((np.abs(every) >= 0.5) | (at.classes.base > 0))
         if busy.size == 0:
             return out
-        narrowed = Phase(at.band, at.phase, at.coded[busy], at.classes.take(busy))
-        m = magnitude[busy]
-        sign = np.where(c[busy] < 0, -1, 1).astype(np.int64)
-        nearest = np.floor(m + 0.5).astype(np.int64)
-        best, least = nearest, cost(m, nearest, sign, narrowed)
+        c = np.clip(every[busy], -LARGEST_VALUE, LARGEST_VALUE).astype(np.float32)
+        weight = None if targets.weights is None else of_phase(targets.weights, at)[busy]
+        narrowed = Phase(at.band, at.phase, at.coded[busy], at.bounds, at.classes.take(busy))
+        sign = np.where(c < 0, -1, 1).astype(np.int64)
+        nearest = np.floor(np.abs(c) + 0.5).astype(np.int64)
+        best, least = nearest, cost(c, sign * nearest, weight, narrowed)
         for candidate in (np.maximum(nearest - 1, 0), np.zeros_like(nearest)):
-            price = cost(m, candidate, sign, narrowed)
+            price = cost(c, sign * candidate, weight, narrowed)
             better = price < least
             best, least = np.where(better, candidate, best), np.where(better, price, least)
         out[busy] = sign * best

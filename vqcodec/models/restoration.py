@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 BLOCK = 2
 DETAIL_LIMIT = 12.0
-HALO = 3
+#: Blocks around a voxel's own that the inputs and the first two convolutions see.
+BASE_HALO = 3
 SLAB = 24
 INPUT_CHANNELS = BLOCK**3 + 4
 STEP_FEATURES = 3
@@ -28,18 +29,23 @@ TRAINED_STEPS = (0.012, 0.3)
 
 
 class RestorationNetwork(nn.Module):
-    """Two 3x3x3 convolutions and two pointwise ones on blocks, modulated by the step.
+    """3x3x3 convolutions and two pointwise ones on blocks, modulated by the step.
 
     Parameters
     ----------
     width : int
         Hidden channels.
+    depth : int
+        Residual 3x3x3 convolutions behind the first two; they start as nothing.
     """
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 48, depth: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv3d(INPUT_CHANNELS, width, 3)
         self.second = nn.Conv3d(width, width, 3)
+        self.middle = nn.ModuleList(nn.Conv3d(width, width, 3) for _ in range(depth))
+        for convolution in self.middle.parameters():
+            nn.init.zeros_(convolution)
         self.third = nn.Conv3d(width, width, 1)
         self.last = nn.Conv3d(width, BLOCK**3, 1)
         self.modulation = nn.Linear(STEP_FEATURES, 4 * width)
@@ -48,14 +54,25 @@ class RestorationNetwork(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
+    @property
+    def halo(self) -> int:
+        """Blocks around a voxel's own that its correction depends on."""
+        return BASE_HALO + len(self.middle)
+
     def forward(self, blocks_BCDHW: Tensor, log2_step_B: Tensor) -> Tensor:
-        """Correction in steps, ``(B, 8, D - 4, H - 4, W - 4)``, of blocks with their halo."""
+        """Correction in steps of blocks with their halo, one less than :attr:`halo`.
+
+        ``(B, 8, D - 2h, H - 2h, W - 2h)`` with h = ``halo - 1``: the inputs take one away.
+        """
         centred = (log2_step_B + 4.0) / 2.0
         features = torch.stack((centred, centred**2 - 0.5, centred**3), dim=1)
         parts = self.modulation(features)[:, :, None, None, None].chunk(4, dim=1)
         gain_1, bias_1, gain_2, bias_2 = parts
         x = nn_functional.leaky_relu(self.first(blocks_BCDHW) * (1 + gain_1) + bias_1, 0.1)
         x = nn_functional.leaky_relu(self.second(x) * (1 + gain_2) + bias_2, 0.1)
+        for convolution in self.middle:
+            inner = x[..., 1:-1, 1:-1, 1:-1]
+            x = inner + nn_functional.leaky_relu(convolution(x), 0.1)
         x = nn_functional.leaky_relu(self.third(x), 0.1)
         correction: Tensor = self.last(x)
         return correction
@@ -105,23 +122,32 @@ def network_inputs(x_BDHW: Tensor, foreground_BDHW: Tensor, step_B: Tensor) -> T
     return torch.cat((limited, mean.clamp(-1.0, 3.0), share), dim=1)
 
 
-def _slabs(depth: int) -> Iterator[tuple[int, int]]:
+def _parts(seen_DHW: Tensor) -> Iterator[tuple[slice, ...]]:
+    """Slabs of a grid of blocks, each cut down to what has foreground."""
+    depth = seen_DHW.shape[0]
     for start in range(0, depth, SLAB):
-        yield start, min(start + SLAB, depth)
+        slab = slice(start, min(start + SLAB, depth))
+        found = seen_DHW[slab].nonzero()
+        if len(found):
+            low, high = found.amin(dim=0).tolist(), found.amax(dim=0).tolist()
+            first = start + low[0]
+            yield (
+                slice(first, start + high[0] + 1),
+                *(slice(a, b + 1) for a, b in zip(low[1:], high[1:], strict=True)),
+            )
 
 
 @torch.no_grad()
 def restore(
     network: RestorationNetwork, x_DHW: Tensor, foreground_DHW: Tensor, step: float
 ) -> Tensor:
-    """Restored volume, computed slab by slab.
+    """Restored volume, computed part by part; nothing is where there is no foreground.
 
     Parameters
     ----------
     x_DHW : Tensor
         Synthesised volume with even sides.
     foreground_DHW : Tensor of bool
-        Slabs without foreground are left as they are.
     step : float
         Quantiser step; finer ones than the network was trained for return ``x_DHW`` itself.
     """
@@ -129,18 +155,18 @@ def restore(
         return x_DHW
     known_step = min(step, TRAINED_STEPS[1])
     steps = torch.tensor([known_step], dtype=x_DHW.dtype, device=x_DHW.device)
-    halo = [HALO * BLOCK] * 6
-    padded = nn_functional.pad(x_DHW[None, None], halo, mode="replicate")[0]
-    mask = nn_functional.pad(foreground_DHW[None].to(x_DHW.dtype), halo)
+    reach = network.halo
+    padded = nn_functional.pad(x_DHW[None, None], [reach * BLOCK] * 6, mode="replicate")[0]
+    mask = nn_functional.pad(foreground_DHW[None].to(x_DHW.dtype), [reach * BLOCK] * 6)
+    seen = nn_functional.max_pool3d(foreground_DHW[None].to(x_DHW.dtype), BLOCK)[0]
     out = x_DHW.clone()
-    for start, stop in _slabs(x_DHW.shape[0] // BLOCK):
-        rows = slice(start * BLOCK, stop * BLOCK)
-        if not foreground_DHW[rows].any():
-            continue
-        window = slice(start * BLOCK, (stop + 2 * HALO) * BLOCK)
-        inputs = network_inputs(padded[:, window], mask[:, window], steps)[..., 1:-1, 1:-1, 1:-1]
+    for part in _parts(seen):
+        window = tuple(slice(p.start * BLOCK, (p.stop + 2 * reach) * BLOCK) for p in part)
+        around = (slice(None), *window)
+        inputs = network_inputs(padded[around], mask[around], steps)[..., 1:-1, 1:-1, 1:-1]
         correction = network(inputs, steps.log2())
-        out[rows] += known_step * from_blocks(correction)[0]
+        voxels = tuple(slice(p.start * BLOCK, p.stop * BLOCK) for p in part)
+        out[voxels] += known_step * from_blocks(correction)[0]
     return out
 
 
@@ -158,6 +184,7 @@ def restoration_network(tensors: Mapping[str, NDArray[Any]]) -> RestorationNetwo
     held = {name[len(prefix) :]: tensors[name] for name in tensors if name.startswith(prefix)}
     if not held:
         return None
-    network = RestorationNetwork(held["first.weight"].shape[0])
+    depth = sum(name.startswith("middle.") and name.endswith(".weight") for name in held)
+    network = RestorationNetwork(held["first.weight"].shape[0], depth)
     network.load_state_dict({name: torch.tensor(a.astype(np.float32)) for name, a in held.items()})
     return network.eval().requires_grad_(False)

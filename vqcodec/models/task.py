@@ -12,6 +12,7 @@ import torch
 from ..frame_grids import CodedFrame
 from ..frames import PreparedFrame
 from ..rate_control import Attempt, Budget
+from .fidelity import Fidelity
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,12 @@ class CodingTask:
     device : torch.device
         Where networks and transforms run.
     budget : Budget
+    effort : int
+        1 (fast) to 9 (small files).
     overhead : int
         Bytes of the file that are known already.
+    fidelity : Fidelity
+        Measures what is decoded, where the budget is a PSNR.
     finish : callable
         Makes a whole file of coded frames; the flag says that nothing finer is to be had.
     """
@@ -36,5 +41,7 @@ class CodingTask:
     dtype: np.dtype[Any]
     device: torch.device
     budget: Budget
+    effort: int
     overhead: int
+    fidelity: Fidelity
     finish: Callable[[Sequence[CodedFrame], bool], Attempt]

@@ -52,7 +52,8 @@ def _split_axis(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     return even.mul_(LOW_GAIN), odd.mul_(1.0 / LOW_GAIN)
 
 
-def _merge_axis(low: Tensor, high: Tensor, axis: int) -> Tensor:
+def merge_axis(low: Tensor, high: Tensor, axis: int) -> Tensor:
+    """One axis of :func:`merge`."""
     even = low * (1.0 / LOW_GAIN)
     odd = high * LOW_GAIN
     _update(even, odd, -UPDATE_2, axis)
@@ -102,7 +103,7 @@ def merge(low_DHW: Tensor, details_BDHW: Tensor) -> Tensor:
     parts.update(zip(BANDS, details_BDHW, strict=True))
     for axis in (0, 1, 2):
         halves = [{key[1:]: parts[key] for key in parts if key[0] == flag} for flag in (0, 1)]
-        parts = {key: _merge_axis(low, halves[1][key], axis) for key, low in halves[0].items()}
+        parts = {key: merge_axis(low, halves[1][key], axis) for key, low in halves[0].items()}
     return parts[()]
 
 

@@ -9,54 +9,94 @@ from typing import Any
 import numpy as np
 
 from ..entropy.frame import LARGEST_VALUE
+from ..entropy.level_contexts import Coefficients
 from ..frame_grids import CodedFrame
 from ..grids import grids_of, stages_of
 from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
-from ..rate_control import Attempt, search_step
+from ..rate_control import FALLBACK_QUALITY, Attempt, step_index_of_quality
 from .frame_codec import FrameEncoder
-from .quantise import RateDistortion
+from .psnr_search import search_psnr
+from .step_search import search_step
 from .task import CodingTask
-from .wavelet_family import WaveletModel
+from .wavelet_family import WaveletModel, reconstruct_coefficients
+
+SIGNIFICANT = 0.6
+HEADER_BYTES = 400
+HEADER_BYTES_PER_FRAME = 300
 
 
 def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
-    """Code the frames at the finest step that the budget allows.
+    """Code the frames at the finest step that the budget allows, or the one that it names.
 
     Raises
     ------
     LimitExceededError
-        If no file is that small.
+        If no file is that small, or no step leaves that PSNR.
     """
     started: list[tuple[FrameDescription, FrameEncoder | None]] = []
     for frame in task.frames:
         encoder = None
         if not frame.description.is_constant:
-            trade = RateDistortion()
-            encoder = FrameEncoder(model, frame.x_DHW, frame.foreground, task.device, trade)
+            encoder = FrameEncoder(
+                model, frame.x_DHW, frame.foreground, task.device, effort=task.effort
+            )
         started.append((frame.description, encoder))
     encoders = [encoder for _, encoder in started if encoder is not None]
+    budget = task.budget
 
     def attempt(step_index: int) -> Attempt:
-        frames = [
-            CodedFrame(description)
-            if encoder is None
-            else _frame_at(description, encoder, step_index, task.dtype)
-            for description, encoder in started
-        ]
+        frames, crops = [], []
+        for description, encoder in started:
+            coded, x = CodedFrame(description), None
+            if encoder is not None:
+                coded, coefficients = _frame_at(description, encoder, step_index, task.dtype)
+                if budget.psnr is not None:
+                    index, inside = coded.description.step_index, encoder.foreground
+                    x = reconstruct_coefficients(model, coefficients, index, inside, task.device)
+            frames.append(coded)
+            crops.append(None if x is None else x.cpu().numpy())
         finest = all(frame.description.step_index < step_index for frame in frames)
-        return task.finish(frames, finest)
+        made = task.finish(frames, finest)
+        return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
 
     def significant(step: float) -> int:
         return sum(encoder.significant(step) for encoder in encoders)
 
-    overhead = task.overhead + sum(len(encoder.mask_stream) for encoder in encoders)
-    return search_step(attempt, significant, task.budget, overhead)
+    def predicted(step_index: int) -> float:
+        squares = sum(_squared_error(encoder, step_of(step_index)) for encoder in encoders)
+        voxels = sum(np.count_nonzero(encoder.foreground) for encoder in encoders)
+        return -10 * math.log10(max(squares / voxels, 1e-30))
+
+    if budget.psnr is not None:
+        return search_psnr(attempt, predicted, budget.psnr)
+    if budget.nbytes is not None:
+        overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
+        overhead += sum(len(encoder.mask_stream) for encoder in encoders)
+        return search_step(attempt, significant, budget.nbytes, budget.is_default, overhead)
+    quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
+    return attempt(step_index_of_quality(quality))
+
+
+def _squared_error(encoder: FrameEncoder, step: float) -> float:
+    """About the squared error of a frame at a step, in units of the robust range.
+
+    Coefficients below 0.6 of a step vanish, the others are off by anything up to half of one.
+    """
+    if not encoder.details:
+        encoder.transform(step)
+    total = encoder.low_pass.size * step**2 / 12
+    for details, support in zip(encoder.details, encoder.geometry.support, strict=True):
+        magnitudes = np.abs(details[support])
+        small = magnitudes[magnitudes < SIGNIFICANT * step]
+        total += float(np.square(small, dtype=np.float64).sum())
+        total += (magnitudes.size - small.size) * step**2 / 12
+    return total
 
 
 def _frame_at(
     description: FrameDescription, encoder: FrameEncoder, step_index: int, dtype: np.dtype[Any]
-) -> CodedFrame:
+) -> tuple[CodedFrame, Coefficients]:
     """A frame coded at a step, or at the finest one that makes sense.
 
     That is one at which all coefficients have codes, and for whole numbers a quarter of one.
@@ -71,4 +111,4 @@ def _frame_at(
     streams, coefficients = encoder.encode(index)
     stages = stages_of(coefficients)
     described = replace(description, step_index=index, stages=stages)
-    return CodedFrame(described, streams, grids_of(coefficients, stages))
+    return CodedFrame(described, streams, grids_of(coefficients, stages)), coefficients

@@ -6,7 +6,7 @@ the codebooks' centroids and the entropy model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..device import copy_on
 from ..entropy.context_model import ContextModel, context_model
-from ..entropy.frame import Coefficients, FrameGeometry
+from ..entropy.level_contexts import Coefficients, FrameGeometry
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, padded_to_four, step_of
@@ -104,8 +104,8 @@ def reconstruct_coefficients(
     """
     step = step_of(step_index)
     details = tuple(
-        torch.from_numpy(_points(q, codebook)).to(device) * step
-        for q, codebook in zip(coefficients.details, model.codebooks, strict=True)
+        torch.from_numpy(points).to(device) * step
+        for points in decoded_details(model, coefficients)
     )
     low_pass = torch.from_numpy(coefficients.low_pass.astype(np.float32)).to(device) * step
     sides = foreground.shape
@@ -116,6 +116,17 @@ def reconstruct_coefficients(
         inside = torch.from_numpy(np.pad(foreground, pads)).to(device)
         x = restore(copy_on(model.restoration, device), x, inside, step)
     return x[tuple(slice(n) for n in sides)]
+
+
+def decoded_details(
+    model: WaveletModel, coefficients: Coefficients, first: int = 0
+) -> Iterator[NDArray[np.float32]]:
+    """Detail coefficients of each split from ``first`` on, in steps: entries and offsets."""
+    offsets = coefficients.offsets or (None,) * len(coefficients.details)
+    codebooks = model.codebooks[first : first + len(offsets)]
+    for q, codebook, offset in zip(coefficients.details, codebooks, offsets, strict=True):
+        points = _points(q, codebook)
+        yield points if offset is None else points + offset
 
 
 def _points(q: NDArray[np.int32], codebook: NDArray[np.float32]) -> NDArray[np.float32]:

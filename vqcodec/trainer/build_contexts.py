@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..entropy.groups import GROUPS
-from ..entropy.neighbourhood import INPUTS, input_limits, inputs_of
+from ..entropy.neighbourhood import INPUTS_WITH_WIDE, Surroundings, input_limits, inputs_of
 from ..layout import BANDS, PHASES
-from .context_export import TableCounts, integer_networks
-from .prior import mean_bits, train_split
+from .context_export import TableCounts, float_networks, integer_networks
+from .context_samples import NETWORKS
+from .prior import LAPLACE_START, ContextNetworks, mean_bits, train_split
 
 HIDDEN = ((56, 16), (48, 16), (32, 16), (20, 12))
+#: From random weights; the held-out bits rise again after more.
 STEPS = (2800, 2600, 1400, 600)
-BATCH = ((24, 16), (24, 24), (24, 24), (24, 24))
+LEARNING_RATE = 4e-3
+#: From the networks of an earlier model.
+MORE_STEPS = (1200, 900, 500, 300)
+SMALLER_LEARNING_RATE = 1.2e-3
 COUNTED_ROWS = 400
+EVERYTHING = Surroundings(has_parent=True, has_grandparent=True, has_wide=True)
 
 
 def _load(folder: Path, splits: tuple[int, ...]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
@@ -37,34 +45,50 @@ def _finished(folder: Path) -> int:
 
 
 def existing_inputs() -> NDArray[np.bool_]:
-    """Inputs each network of a split can see, ``(networks, INPUTS)``."""
-    exists = np.zeros((len(BANDS) * len(PHASES), INPUTS), bool)
+    """Inputs each network of a split can see, ``(networks, INPUTS_WITH_WIDE)``."""
+    exists = np.zeros((len(BANDS) * len(PHASES), INPUTS_WITH_WIDE), bool)
     for band in range(len(BANDS)):
         for phase in range(len(PHASES)):
-            columns = [entry.column for entry in inputs_of(band, phase, True)]
+            columns = [entry.column for entry in inputs_of(band, phase, EVERYTHING)]
             exists[band * len(PHASES) + phase, columns] = True
     return exists
 
 
-def build(samples: Path, validation: Path, out: Path, group: int) -> None:
-    """Train one group of splits and save ``out/contexts{group}.npz``."""
+def build(
+    samples: Path,
+    validation: Path,
+    out: Path,
+    group: int,
+    start: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Train one group of splits and save ``out/contexts{group}.npz``.
+
+    Parameters
+    ----------
+    start : mapping of str to ndarray, optional
+        Tensors of a model to go on from; it may read fewer inputs.
+    """
     inputs, targets = _load(samples, GROUPS[group])
     held_out = _load(validation, GROUPS[group])
-    hidden, hidden_2 = HIDDEN[group]
-    model = train_split(
+    torch.manual_seed(group)
+    if start is None:
+        model = ContextNetworks(NETWORKS, INPUTS_WITH_WIDE, *HIDDEN[group], start=LAPLACE_START)
+    else:
+        model = float_networks(start, f"contexts/{group}", INPUTS_WITH_WIDE)
+    train_split(
         inputs,
         targets,
         held_out,
+        model,
         exists=existing_inputs(),
-        hidden=hidden,
-        hidden_2=hidden_2,
-        steps=STEPS[group],
-        batch=BATCH[group],
+        steps=(STEPS if start is None else MORE_STEPS)[group],
+        learning_rate=LEARNING_RATE if start is None else SMALLER_LEARNING_RATE,
         seed=group,
     )
     torch.save(model.state_dict(), out / f"contexts{group}.pt")
-    tensors = integer_networks(model, input_limits())
-    networks = tensors.networks(input_limits())
+    limits = input_limits(has_wide=True)
+    tensors = integer_networks(model, limits)
+    networks = tensors.networks(limits)
     counts, check = TableCounts.empty(), TableCounts.empty()
     for job in range(len(inputs)):
         rows = np.array(inputs[job][:, :COUNTED_ROWS])

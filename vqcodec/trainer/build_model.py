@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from ..entropy.groups import GROUPS
-from ..entropy.tables import CLASSES, SYMBOLS
+from ..entropy.tables import integer_frequencies
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import GRID_LEVELS, SPLITS
-from ..models.quantise import RateDistortion
 from ..models.restoration import RestorationNetwork, restoration_tensors
 from ..models.wavelet_family import FAMILY_ID, wavelet_model
 from ..registry import write_weights
-from .context_export import TableCounts
-from .context_samples import STEP_RANGE, magnitude_maps, pick_scan
+from .context_export import bucket_prior
+from .context_samples import STEP_RANGE, companding_tables, pick_scan
 from .refine import Statistics, gather, updated
 from .scans import augment, load_scan, scans_of
 
@@ -28,24 +28,28 @@ TRAINING_DATA = (
 )
 
 
-def first_tensors(runs: Path) -> dict[str, NDArray[Any]]:
-    """Tensors of trained networks with the tables of their training samples."""
+def first_tensors(
+    runs: Path, start: Mapping[str, NDArray[Any]] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Tensors of trained networks with the tables of their training samples.
+
+    The codebooks are those of ``start``, or whole numbers.
+    """
     tensors: dict[str, NDArray[Any]] = {}
     for group in range(len(GROUPS)):
         with np.load(runs / f"contexts{group}.npz") as saved:
             tensors |= {f"contexts/{group}/{name}": saved[name] for name in saved.files}
     with np.load(runs / "mask.npz") as saved:
         tensors |= {f"mask/{name}": saved[name] for name in saved.files}
-    tensors["maps/magnitude"], tensors["maps/signed"] = magnitude_maps()
+    tensors |= {f"maps/{name}": table for name, table in vars(companding_tables()).items()}
     entries = np.arange(ENTRIES, dtype=np.float32) - ZERO_ENTRY
-    tensors["codebooks"] = np.tile(entries, (SPLITS, 1))
-    nothing = TableCounts(np.zeros((CLASSES, SYMBOLS)), np.zeros(24))
-    tensors["low_pass/escapes"] = nothing.frequencies()[1]
+    tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
+    tensors["low_pass/escapes"] = integer_frequencies(bucket_prior()[None])
     return tensors
 
 
 def refine(
-    tensors: dict[str, NDArray[Any]], root: Path, scans: int, seed: int
+    tensors: dict[str, NDArray[Any]], root: Path, scans: int, seed: int, is_first: bool
 ) -> dict[str, NDArray[Any]]:
     """One refinement pass over augmented training scans."""
     rng = np.random.default_rng(seed)
@@ -56,26 +60,41 @@ def refine(
         scan = pick_scan(pool, rng)
         x = augment(load_scan(scan), scan.voxel_mm, rng)
         step_index = round(-64 * rng.uniform(low, high))
-        size = gather(model, x, step_index, RateDistortion(), statistics)
+        size = gather(model, x, step_index, statistics)
         print(number, scan.path.name, step_index, size, flush=True)
-    return updated(tensors, statistics)
+    return updated(tensors, statistics, is_first)
 
 
-def build_model(root: Path, runs: Path, out: Path, model_id: str, scans: int, passes: int) -> str:
+def build_model(
+    root: Path,
+    runs: Path,
+    out: Path,
+    model_id: str,
+    scans: int,
+    passes: int,
+    start: Mapping[str, NDArray[Any]] | None = None,
+) -> str:
     """Refine tables and centroids, add the restoration network, write the weights file.
+
+    Parameters
+    ----------
+    start : mapping of str to ndarray, optional
+        Tensors of an earlier model, whose codebooks stay.
 
     Returns
     -------
     str
         The model's identity.
     """
-    current = first_tensors(runs)
+    current = first_tensors(runs, start)
     for number in range(passes):
-        current = refine(current, root, scans, 100 + number)
+        is_first = start is None and number == 0
+        current = refine(current, root, scans, 100 + number, is_first)
     trained = runs / "restoration.pt"
     if trained.exists():
         state = torch.load(trained, weights_only=True)
-        network = RestorationNetwork(state["first.weight"].shape[0])
+        depth = sum(name.startswith("middle.") for name in state) // 2
+        network = RestorationNetwork(state["first.weight"].shape[0], depth)
         network.load_state_dict(state)
         current |= restoration_tensors(network)
     return write_weights(

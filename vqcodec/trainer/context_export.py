@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..entropy.escapes import BUCKETS, bucket_of
@@ -20,8 +23,10 @@ from ..entropy.tables import (
     CLASSES,
     ESCAPE,
     LARGEST_SYMBOL_VALUE,
+    LOCATION_CLASSES,
     SCALE_CLASSES,
     SYMBOLS,
+    Classes,
     classify,
     integer_frequencies,
     symbols_of,
@@ -30,6 +35,7 @@ from .prior import INPUT_UNIT, ContextNetworks
 
 PRIOR_COUNTS = 24.0
 INT16_MAX = 32767
+GROUP_PARTS = ("first", "first_shift", "second", "second_bias", "last", "last_bias")
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,42 @@ def integer_networks(model: ContextNetworks, limits: NDArray[np.float64]) -> Gro
     )
 
 
+def float_networks(
+    tensors: Mapping[str, NDArray[Any]], prefix: str, inputs: int
+) -> ContextNetworks:
+    """Networks to train on from, inverse of :func:`integer_networks`.
+
+    Parameters
+    ----------
+    tensors : mapping of str to ndarray
+        Of a weights file.
+    prefix : str
+        Such as ``contexts/0``.
+    inputs : int
+        Columns the networks are to read; those that the tensors do not know get weights of zero.
+    """
+    parts = {name: tensors[f"{prefix}/{name}"].astype(np.float64) for name in GROUP_PARTS}
+    input_bits = -int(np.log2(INPUT_UNIT))
+    bits = parts["first_shift"] - input_bits + ACTIVATION_BITS
+    count, known, hidden = parts["first"].shape
+    _, hidden_2, outputs = parts["last"].shape
+    model = ContextNetworks(count, inputs, hidden, hidden_2, (0.0,) * outputs)
+    with torch.no_grad():
+        model.first.zero_()
+        model.first[:, :known] = torch.from_numpy(parts["first"] / 2.0 ** bits[:, None, None])
+        model.second.copy_(torch.from_numpy(parts["second"] / 2.0**WEIGHT_BITS))
+        model.second_bias[:, 0] = torch.from_numpy(parts["second_bias"] / 2.0**OUTPUT_BITS)
+        model.last.copy_(torch.from_numpy(parts["last"] / 2.0**WEIGHT_BITS))
+        model.last_bias[:, 0] = torch.from_numpy(parts["last_bias"] / 2.0**OUTPUT_BITS)
+    return model
+
+
+def bucket_prior() -> NDArray[np.float64]:
+    """Counts that buckets start with, ``(BUCKETS,)``."""
+    counts: NDArray[np.float64] = np.ldexp(8.0, -np.arange(BUCKETS))
+    return counts
+
+
 def laplace_mass() -> NDArray[np.float64]:
     """Parametric symbol probabilities of every class, ``(CLASSES, SYMBOLS)``."""
     bounds = np.array([0.0, 0.01, 0.03, 0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.85, 1.2, 1.7, 2.5])
@@ -119,7 +161,7 @@ class TableCounts:
     @classmethod
     def empty(cls) -> TableCounts:
         """No counts yet."""
-        return cls(np.zeros((CLASSES, SYMBOLS)), np.zeros(BUCKETS))
+        return cls(np.zeros((CLASSES, SYMBOLS)), np.zeros((SCALE_CLASSES, BUCKETS)))
 
     def add(
         self,
@@ -131,18 +173,28 @@ class TableCounts:
         """Count samples of one network: ``inputs (N, K)``, ``q (N,)``."""
         columns = np.arange(inputs.shape[1])
         classes = classify(*networks.outputs(network, columns, np.ascontiguousarray(inputs.T)))
-        residual = classes.residual(q.astype(np.int64))
+        self.add_classified(classes, q.astype(np.int64))
+
+    def add_classified(self, classes: Classes, q: NDArray[np.int64]) -> None:
+        """Count values whose classes are known."""
+        residual = classes.residual(q)
         symbols = symbols_of(residual)
         flat = np.bincount(classes.table * SYMBOLS + symbols, minlength=CLASSES * SYMBOLS)
         self.symbols += flat.reshape(CLASSES, SYMBOLS)
-        excess = np.abs(residual[symbols == ESCAPE]) - LARGEST_SYMBOL_VALUE
-        self.escapes += np.bincount(bucket_of(excess), minlength=BUCKETS)
+        escaped = symbols == ESCAPE
+        buckets = bucket_of(np.abs(residual[escaped]) - LARGEST_SYMBOL_VALUE)
+        scale = classes.table[escaped] // LOCATION_CLASSES
+        pairs = np.bincount(scale * BUCKETS + buckets, minlength=SCALE_CLASSES * BUCKETS)
+        self.escapes += pairs.reshape(SCALE_CLASSES, BUCKETS)
 
     def frequencies(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Tables ``(CLASSES, SYMBOLS)`` and ``(1, BUCKETS)``, smoothed by the Laplace prior."""
+        """Tables of symbols ``(CLASSES, SYMBOLS)`` and of escapes ``(SCALE_CLASSES, BUCKETS)``.
+
+        The former are smoothed by the Laplace prior, the latter by those of all scales.
+        """
         symbols = integer_frequencies(self.symbols + PRIOR_COUNTS * laplace_mass())
-        decay = 2.0 ** -np.arange(BUCKETS)
-        return symbols, integer_frequencies((self.escapes + 8 * decay)[None])
+        every = self.escapes.sum(axis=0) + bucket_prior()
+        return symbols, integer_frequencies(self.escapes + PRIOR_COUNTS * every / every.sum())
 
     def ideal_bits(self) -> float:
         """Bits a symbol of the counted samples under their own smoothed tables."""

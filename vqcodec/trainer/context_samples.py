@@ -8,49 +8,54 @@ networks stack into one array.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..conform import bounding_box, crop, solid_background
-from ..entropy.frame import frame_geometry
-from ..entropy.neighbourhood import INPUTS, SplitContext, lattice_of
+from ..entropy.coder import CodedSplit
+from ..entropy.companding import Companding
+from ..entropy.level_contexts import FrameGeometry, LevelContexts, frame_geometry
+from ..entropy.neighbourhood import INPUTS_WITH_WIDE, WIDE_MAX, lattice_of
+from ..entropy.tiling import tile_places
 from ..layout import BANDS, PHASES, SPLITS, padded_to_four
 from ..models.fill import fill_background
 from ..models.frame_codec import FrameEncoder
-from ..models.quantise import RateDistortion
+from ..models.quantise import DEADZONE_ROUNDING
 from ..models.wavelet import analyse
 from ..models.wavelet_family import WaveletModel, wavelet_model
 from ..registry import read_weights
 from .scans import Scan, augment, load_scan, scans_of
 
-ROWS_PER_JOB = (600, 700, 520, 140, 24, 4)
+ROWS_PER_JOB = (440, 520, 420, 140, 24, 4)
 STEP_RANGE = (0.008, 0.22)
-DEADZONE_ROUNDING = 0.4
 SOURCE_SHARES = {"OpenNeuro ds002748": 0.62, "OpenfMRI ds000011": 0.26}
 NETWORKS = len(BANDS) * len(PHASES)
 
 
 @dataclass(frozen=True)
 class Quantised:
-    """Integer coefficients of one training volume."""
+    """Integer coefficients of one training volume, ``(7, d, h, w)`` for each split."""
 
     splits: tuple[NDArray[np.int32], ...]
-    support: tuple[NDArray[np.bool_], ...]
-    fractions: tuple[NDArray[np.uint8], ...]
+    geometry: FrameGeometry
     step_index: int
 
 
-def magnitude_maps() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Companding of ``abs(q)``: four per octave for magnitudes, linear to 12 for signed."""
+def companding_tables() -> Companding:
+    """Four classes an octave for magnitudes, linear to 12 for signed, eleven an octave for sums."""
     q = np.arange(512)
     magnitude = np.round(4 * np.log2(1 + q)).astype(np.int8)
     linear = np.minimum(q, 12)
     signed = np.where(q <= 12, linear, 12 + np.round(4 * np.log2(np.maximum(q, 12) / 12)))
-    return magnitude, signed.astype(np.int8)
+    sums = np.arange(8192)
+    wide = np.minimum(np.round(11 * np.log2(1 + sums / 4)), WIDE_MAX).astype(np.int8)
+    return Companding(magnitude, signed.astype(np.int8), wide)
 
 
 def quantise_for_training(
@@ -64,17 +69,15 @@ def quantise_for_training(
     foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
     box = bounding_box(foreground)
     x_DHW, foreground = crop(x_DHW, *box), crop(foreground, *box)
-    pads = [(0, p - n) for p, n in zip(padded_to_four(x_DHW.shape), x_DHW.shape, strict=True)]
-    x = torch.from_numpy(np.pad(x_DHW, pads, mode="edge"))
-    care = np.pad(foreground, pads)
-    step = 2.0 ** (-step_index / 64)
     geometry = frame_geometry(foreground)
     if model is not None:
-        encoder = FrameEncoder(
-            model, np.ascontiguousarray(x_DHW), foreground, x.device, RateDistortion()
-        )
+        encoder = FrameEncoder(model, np.ascontiguousarray(x_DHW), foreground, torch.device("cpu"))
         splits = encoder.encode(step_index)[1].details
-        return Quantised(splits, geometry.support, geometry.fractions, step_index)
+        return Quantised(splits, geometry, step_index)
+    pads = [(0, p - n) for p, n in zip(padded_to_four(x_DHW.shape), x_DHW.shape, strict=True)]
+    x = torch.from_numpy(np.pad(x_DHW, pads, mode="edge"))
+    care = geometry.foreground
+    step = 2.0 ** (-step_index / 64)
     if not care.all():
         x = fill_background(x, torch.from_numpy(care), step, 8)
     splits = tuple(
@@ -83,46 +86,45 @@ def quantise_for_training(
             (part.numpy() for part in analyse(x).details), geometry.support, strict=True
         )
     )
-    return Quantised(splits, geometry.support, geometry.fractions, step_index)
+    return Quantised(splits, geometry, step_index)
 
 
 def draw_rows(
-    quantised: Quantised, split: int, rows: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
-    """Random coded coefficients of every network of a split.
+    quantised: Quantised, rows: Sequence[int], rng: np.random.Generator
+) -> Iterator[tuple[int, NDArray[np.int8], NDArray[np.int32]]]:
+    """Random coded coefficients of every network, split by split.
 
-    Returns
-    -------
+    Yields
+    ------
+    split : int
     inputs : ndarray of int8
-        ``(56, rows, INPUTS)``; columns that do not exist for a network are zero.
+        ``(56, rows of the split, INPUTS_WITH_WIDE)``; columns that do not exist for a network
+        are zero.
     targets : ndarray of int32
-        ``(56, rows)``.
+        ``(56, rows of the split)``.
     """
-    q = quantised.splits[split]
-    parent = quantised.splits[split + 1] if split + 1 < SPLITS else None
-    context = SplitContext(
-        q.shape[1:],
-        parent,
-        quantised.fractions[split],
-        quantised.step_index,
-        *magnitude_maps(),
-    )
-    inputs = np.zeros((NETWORKS, rows, INPUTS), np.int8)
-    targets = np.zeros((NETWORKS, rows), np.int32)
-    for band in range(len(BANDS)):
-        for phase in range(len(PHASES)):
-            values = lattice_of(q[band], phase)
-            coded = np.argwhere(lattice_of(quantised.support[split][band], phase))
-            if len(coded):
-                picks = coded[rng.integers(len(coded), size=rows)]
-                z, y, x = picks.T
-                columns = [entry.column for entry in context.inputs(band, phase)]
-                matrix = context.matrix(band, phase, 0, context.lattice_shape[0])
-                network = band * len(PHASES) + phase
-                inputs[network][:, columns] = matrix[:, z, y, x].T
-                targets[network] = values[z, y, x]
-            context.store(band, phase, values)
-    return inputs, targets
+    places = tile_places(quantised.geometry.foreground.shape)
+    step_index = quantised.step_index
+    levels = LevelContexts(companding_tables(), quantised.geometry, step_index)
+    for split in range(SPLITS - 1, -1, -1):
+        cut = places if split <= 1 else None
+        context, support = levels.start(split, cut)
+        q = context.tiling.cut(quantised.splits[split])
+        inputs = np.zeros((NETWORKS, rows[split], INPUTS_WITH_WIDE), np.int8)
+        targets = np.zeros((NETWORKS, rows[split]), np.int32)
+        for band in range(len(BANDS)):
+            for phase in range(len(PHASES)):
+                values = lattice_of(q[band], phase)
+                coded = np.flatnonzero(lattice_of(support[band], phase))
+                if len(coded):
+                    picks = coded[rng.integers(len(coded), size=rows[split])]
+                    network = band * len(PHASES) + phase
+                    columns = [entry.column for entry in context.inputs(band, phase)]
+                    inputs[network][:, columns] = context.matrix(band, phase, picks).T
+                    targets[network] = values.reshape(-1)[picks]
+                context.store(band, phase, values)
+        levels.record(split, context, CodedSplit(q, None), cut)
+        yield split, inputs, targets
 
 
 def pick_scan(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
@@ -160,12 +162,9 @@ def collect(
         low, high = np.log2(STEP_RANGE)
         step_index = round(-64 * rng.uniform(low, high))
         quantised = quantise_for_training(x, step_index, model)
-        for split, rows in enumerate(ROWS_PER_JOB):
-            inputs, targets = draw_rows(quantised, split, rows, rng)
-            _open(out / f"inputs{split}.npy", (total, NETWORKS, rows, INPUTS), np.int8)[job] = (
-                inputs
-            )
-            _open(out / f"targets{split}.npy", (total, NETWORKS, rows), np.int32)[job] = targets
+        for split, inputs, targets in draw_rows(quantised, ROWS_PER_JOB, rng):
+            for name, part in (("inputs", inputs), ("targets", targets)):
+                _open(out / f"{name}{split}.npy", (total, *part.shape), part.dtype)[job] = part
         (out / "done.txt").open("a").write(f"{job}\n")
         print(
             job,
@@ -177,7 +176,7 @@ def collect(
         )
 
 
-def _open(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[np.generic]:
+def _open(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[np.generic]:
     if path.exists():
         return np.lib.format.open_memmap(path, mode="r+")
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

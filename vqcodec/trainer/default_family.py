@@ -14,11 +14,16 @@ with a ``manifest.csv`` and what earlier stages left in the run folder, and can 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from ..entropy.groups import GROUPS
+from ..models.restoration import RestorationNetwork, restoration_network
+from ..registry import read_weights
 from .build_contexts import build
 from .build_model import build_model
 from .context_samples import collect as collect_samples
@@ -33,18 +38,19 @@ def run(stage: str, options: argparse.Namespace) -> None:
     """Run one stage."""
     root, folder, weights = options.data, options.run, options.run / "model.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
+    start = read_weights(options.start).tensors if options.start else None
     if stage == "samples":
-        encoder = weights if weights.exists() else None
+        encoder = weights if weights.exists() else options.start
         for split, count in (("val", 16), ("train", options.jobs)):
             samples = folder / f"samples-{split}"
             collect_samples(root, samples, range(count), count, split, encoder)
     elif stage == "contexts":
         for group in range(len(GROUPS)):
-            build(folder / "samples-train", folder / "samples-val", folder, group)
+            build(folder / "samples-train", folder / "samples-val", folder, group, start)
     elif stage == "mask":
         build_mask(root, folder, options.masks, steps=2000)
     elif stage == "weights":
-        print(build_model(root, folder, weights, options.id, options.scans, passes=2))
+        print(build_model(root, folder, weights, options.id, options.scans, 3, start))
     elif stage == "pairs":
         collect_pairs(root, weights, folder / "pairs-val", 8, "val")
         collect_pairs(root, weights, folder / "pairs-train", options.pairs, "train")
@@ -53,11 +59,23 @@ def run(stage: str, options: argparse.Namespace) -> None:
             load_pairs(folder / "pairs-train"),
             load_pairs(folder / "pairs-val"),
             folder / "restoration.pt",
-            width=options.width,
+            network=_first_network(start, options),
             steps=options.restoration_steps,
             batch=4,
             learning_rate=2e-3,
         )
+
+
+def _first_network(
+    start: Mapping[str, NDArray[Any]] | None, options: argparse.Namespace
+) -> RestorationNetwork:
+    """An untrained network, or that of an earlier model with more convolutions."""
+    known = restoration_network(start or {})
+    if known is None:
+        return RestorationNetwork(options.width, options.depth)
+    network = RestorationNetwork(known.third.in_channels, options.depth)
+    network.load_state_dict(known.state_dict(), strict=False)
+    return network
 
 
 def main() -> None:
@@ -68,12 +86,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with manifest.csv")
     parser.add_argument("run", type=Path, help="folder for everything made on the way")
     parser.add_argument("stages", nargs="+", choices=STAGES)
+    parser.add_argument("--start", type=Path, help="weights file of an earlier model to go on from")
     parser.add_argument("--id", default="wavelet-local")
     parser.add_argument("--jobs", type=int, default=300, help="scans to draw samples from")
     parser.add_argument("--masks", type=int, default=60)
     parser.add_argument("--scans", type=int, default=30, help="scans a refinement pass encodes")
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--width", type=int, default=48, help="channels of the restoration")
+    parser.add_argument("--depth", type=int, default=3, help="residual convolutions of it")
     parser.add_argument("--restoration-steps", type=int, default=2500)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

@@ -98,17 +98,16 @@ def train_split(
     inputs: NDArray[np.int8],
     targets: NDArray[np.int32],
     validation: tuple[NDArray[np.int8], NDArray[np.int32]],
+    model: ContextNetworks,
     *,
     exists: NDArray[np.bool_],
-    hidden: int,
-    hidden_2: int,
     steps: int,
     batch: tuple[int, int] = (24, 24),
     learning_rate: float = 4e-3,
-    weight_decay: float = 0.01,
+    weight_decay: float = 0.02,
     seed: int = 0,
 ) -> ContextNetworks:
-    """Train the networks of one split.
+    """Train the networks of one split, from what they are.
 
     Parameters
     ----------
@@ -121,7 +120,6 @@ def train_split(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model = ContextNetworks(inputs.shape[1], inputs.shape[3], hidden, hidden_2, LAPLACE_START)
     with torch.no_grad():
         model.first.mul_(torch.from_numpy(exists)[:, :, None])
     optimiser = torch.optim.AdamW(

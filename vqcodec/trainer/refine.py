@@ -2,11 +2,13 @@
 
 The encoder's rate-distortion choices change the statistics that the tables were counted on.
 Encoding augmented training scans with the current model, counting every coded symbol and
-averaging the coefficients behind every codebook entry, brings both up to date.
+averaging the coefficients behind every codebook entry, brings both up to date. Once the
+codebooks stand, the same is done for every class and symbol: the *offsets*.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,19 +18,24 @@ import torch
 from numpy.typing import NDArray
 
 from ..conform import bounding_box, crop, solid_background
-from ..entropy.coder import Phase, SplitModel
+from ..entropy.coder import Phase
 from ..entropy.escapes import BUCKETS, bucket_of
 from ..entropy.frame import encode_levels
 from ..entropy.groups import GROUPS, group_of
-from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, SYMBOLS, symbols_of
+from ..entropy.split_model import SplitModel
+from ..entropy.tables import CLASSES, ESCAPE, SYMBOLS, integer_frequencies, symbols_of
+from ..entropy.tiling import Tiling
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, step_of
+from ..models.effort import trade_at
 from ..models.frame_codec import FrameEncoder
-from ..models.quantise import RateDistortion, coefficients_of_phase, rate_distortion_quantiser
+from ..models.quantise import of_phase, rate_distortion_quantiser
 from ..models.wavelet_family import WaveletModel
-from .context_export import TableCounts
+from .context_export import TableCounts, bucket_prior
 
 COUNTED_MAGNITUDES = 16
+OFFSET_PRIOR = 200.0
+CELLS = CLASSES * SYMBOLS
 
 
 @dataclass
@@ -41,6 +48,9 @@ class Statistics:
         One per group of splits.
     magnitude_sums, magnitude_counts : ndarray
         ``(6, 16)``: coefficients (in steps) by split and quantised magnitude.
+    offset_sums : ndarray
+        ``(groups, CLASSES * SYMBOLS)``: how far coefficients lie from their codebook entries,
+        towards the expected sign.
     low_pass : ndarray
         ``(BUCKETS,)`` counts.
     bits : ndarray
@@ -54,20 +64,26 @@ class Statistics:
     magnitude_counts: NDArray[np.float64] = field(
         default_factory=lambda: np.zeros((SPLITS, COUNTED_MAGNITUDES))
     )
+    offset_sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(GROUPS), CELLS)))
     low_pass: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BUCKETS))
     bits: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SPLITS))
 
     def count(
-        self, split: int, group: SplitModel, at: Phase, c: NDArray[np.float32], q: NDArray[np.int64]
+        self,
+        split: int,
+        group: SplitModel,
+        codebook: NDArray[np.float32],
+        at: Phase,
+        c: NDArray[np.float32],
+        q: NDArray[np.int64],
     ) -> None:
         """Add one phase."""
-        residual = at.classes.residual(q)
-        symbols = symbols_of(residual)
-        counts = self.tables[group_of(split)]
+        self.tables[group_of(split)].add_classified(at.classes, q)
+        symbols = symbols_of(at.classes.residual(q))
         flat = at.classes.table * SYMBOLS + symbols
-        counts.symbols += np.bincount(flat, minlength=CLASSES * SYMBOLS).reshape(CLASSES, SYMBOLS)
-        excess = np.abs(residual[symbols == ESCAPE]) - LARGEST_SYMBOL_VALUE
-        counts.escapes += np.bincount(bucket_of(excess), minlength=BUCKETS)
+        entries = codebook[np.clip(q + ZERO_ENTRY, 0, ENTRIES - 1)]
+        far = np.where(symbols == ESCAPE, 0, at.classes.sign * (c - entries))
+        self.offset_sums[group_of(split)] += np.bincount(flat, far, CELLS)
         frequency = group.tables.frequencies[at.classes.table, symbols] / 2.0**24
         self.bits[split] -= np.log2(frequency).sum()
         magnitude = np.abs(q)
@@ -75,6 +91,13 @@ class Statistics:
         along = np.abs(c[kept]) * np.sign(c[kept]) * np.sign(q[kept])
         self.magnitude_sums[split] += np.bincount(magnitude[kept], along, COUNTED_MAGNITUDES)
         self.magnitude_counts[split] += np.bincount(magnitude[kept], None, COUNTED_MAGNITUDES)
+
+    def offsets(self, group: int) -> NDArray[np.float16]:
+        """Mean distance of every class and symbol, ``(CLASSES, SYMBOLS)``, in steps."""
+        counts = self.tables[group].symbols
+        mean = self.offset_sums[group].reshape(CLASSES, SYMBOLS) / (counts + OFFSET_PRIOR)
+        halved: NDArray[np.float16] = mean.astype(np.float16)
+        return halved
 
     def codebooks(self) -> NDArray[np.float32]:
         """First-stage codebooks ``(6, 256)``: mean coefficient behind every entry."""
@@ -92,9 +115,7 @@ def gather(
     model: WaveletModel,
     x_DHW: NDArray[np.float32],
     step_index: int,
-    settings: RateDistortion,
     statistics: Statistics,
-    watch: Callable[[int, Phase, NDArray[np.float32], NDArray[np.int64]], None] | None = None,
 ) -> int:
     """Encode one scan, add to the statistics, and return its bytes."""
     background = solid_background(x_DHW)
@@ -105,21 +126,23 @@ def gather(
         np.ascontiguousarray(crop(x_DHW, *box)),
         np.ascontiguousarray(crop(foreground, *box)),
         torch.device("cpu"),
-        settings,
     )
-    encoder.transform(step_of(step_index))
-    inverse = np.float32(1 / step_of(step_index))
+    step = step_of(step_index)
+    encoder.transform(step)
+    inverse = np.float32(1 / step)
+    one_at_a_time = threading.Lock()
 
-    def quantiser(split: int, group: SplitModel) -> Callable[[Phase], NDArray[np.int64]]:
-        scaled = encoder.details[split] * inverse
-        choose = rate_distortion_quantiser(scaled, group, model.codebooks[split], settings)
+    def quantiser(
+        split: int, group: SplitModel, tiling: Tiling
+    ) -> Callable[[Phase], NDArray[np.int64]]:
+        targets = encoder.targets(split, encoder.details, tiling, step)
+        codebook = model.codebooks[split]
+        choose = rate_distortion_quantiser(targets, group, codebook, trade_at(step))
 
         def counted(at: Phase) -> NDArray[np.int64]:
             q = choose(at)
-            c = coefficients_of_phase(scaled, at)
-            statistics.count(split, group, at, c, q)
-            if watch:
-                watch(split, at, c, q)
+            with one_at_a_time:
+                statistics.count(split, group, codebook, at, of_phase(targets.scaled, at), q)
             return q
 
         return counted
@@ -131,14 +154,19 @@ def gather(
     return sum(map(len, streams)) + len(encoder.mask_stream)
 
 
-def updated(tensors: dict[str, NDArray[Any]], statistics: Statistics) -> dict[str, NDArray[Any]]:
-    """Tensors with tables and codebooks renewed."""
+def updated(
+    tensors: dict[str, NDArray[Any]], statistics: Statistics, is_first: bool
+) -> dict[str, NDArray[Any]]:
+    """Tensors with their tables renewed, and codebooks in the first pass, offsets in others."""
     renewed = dict(tensors)
     for group, counts in enumerate(statistics.tables):
         symbols, escapes = counts.frequencies()
         renewed[f"contexts/{group}/symbols"] = symbols
         renewed[f"contexts/{group}/escapes"] = escapes
-    low_pass = TableCounts(np.zeros((CLASSES, SYMBOLS)), statistics.low_pass)
-    renewed["low_pass/escapes"] = low_pass.frequencies()[1]
-    renewed["codebooks"] = statistics.codebooks()
+    renewed["low_pass/escapes"] = integer_frequencies((statistics.low_pass + bucket_prior())[None])
+    if is_first:
+        renewed["codebooks"] = statistics.codebooks()
+    else:
+        for group in range(len(GROUPS)):
+            renewed[f"contexts/{group}/offsets"] = statistics.offsets(group)
     return renewed

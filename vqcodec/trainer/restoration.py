@@ -19,10 +19,8 @@ from torch import Tensor, nn
 from ..conform import bounding_box, crop, solid_background
 from ..layout import padded_to_four, step_of
 from ..models.frame_codec import FrameEncoder
-from ..models.quantise import RateDistortion
 from ..models.restoration import (
     BLOCK,
-    HALO,
     TRAINED_STEPS,
     RestorationNetwork,
     from_blocks,
@@ -56,7 +54,7 @@ def make_pair(model: WaveletModel, x_DHW: NDArray[np.float32], step_index: int) 
     x = np.ascontiguousarray(crop(x_DHW, *box))
     inside = np.ascontiguousarray(crop(foreground, *box))
     on = torch.device("cpu")
-    encoder = FrameEncoder(model, x, inside, on, RateDistortion())
+    encoder = FrameEncoder(model, x, inside, on)
     _, coefficients = encoder.encode(step_index)
     shape = padded_to_four(x.shape)
     pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
@@ -120,7 +118,7 @@ def _window(
 
 
 def _draw(
-    pairs: list[Pair], count: int, rng: np.random.Generator
+    pairs: list[Pair], count: int, halo: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     windows: list[tuple[NDArray[np.float32], ...]] = []
     steps: list[float] = []
@@ -133,7 +131,7 @@ def _draw(
         centre = tuple(slice(s + PATCH // 4, s + 3 * PATCH // 4) for s in start)
         if pair.foreground[centre].mean() < 0.3:
             continue
-        windows.append(_window(pair, start, HALO * BLOCK))
+        windows.append(_window(pair, start, halo * BLOCK))
         steps.append(pair.step)
     original, decoded, mask = (
         torch.from_numpy(np.stack(part)) for part in zip(*windows, strict=True)
@@ -144,7 +142,8 @@ def _draw(
 def _errors(network: RestorationNetwork, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Mean squared foreground error, in squared steps, before and after; each ``(B,)``."""
     original, decoded, mask, steps = batch
-    inner = (slice(None), *[slice(HALO * BLOCK, -HALO * BLOCK)] * 3)
+    edge = network.halo * BLOCK
+    inner = (slice(None), *[slice(edge, -edge)] * 3)
     inputs = network_inputs(decoded, mask, steps)[..., 1:-1, 1:-1, 1:-1]
     correction = from_blocks(network(inputs, steps.log2()))
     wanted = (original - decoded[inner]) / steps[:, None, None, None]
@@ -161,7 +160,7 @@ def gains(network: RestorationNetwork, pairs: list[Pair], patches: int = 6) -> N
     found = []
     with torch.no_grad():
         for number, pair in enumerate(pairs):
-            batch = _draw([pair], patches, np.random.default_rng(number))
+            batch = _draw([pair], patches, network.halo, np.random.default_rng(number))
             before, after = _errors(network, batch)
             found.append(10 * np.log10(before.mean().item() / after.mean().item()))
     network.train()
@@ -173,15 +172,14 @@ def train(
     held_out: list[Pair],
     out: Path,
     *,
-    width: int,
+    network: RestorationNetwork,
     steps: int,
     batch: int,
     learning_rate: float,
 ) -> RestorationNetwork:
-    """Fit the network; checkpoints go to ``out`` every 200 steps."""
+    """Fit a network; checkpoints, averaged over steps, go to ``out`` every 200 steps."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    network = RestorationNetwork(width)
     averaged = copy.deepcopy(network).requires_grad_(False)
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -189,7 +187,7 @@ def train(
     )
     started = time.perf_counter()
     for step in range(1, steps + 1):
-        before, after = _errors(network, _draw(pairs, batch, rng))
+        before, after = _errors(network, _draw(pairs, batch, network.halo, rng))
         loss = (after / before.clamp_min(1e-3)).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

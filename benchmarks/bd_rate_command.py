@@ -1,0 +1,107 @@
+"""``python -m benchmarks bd-rate``: how many bytes vqcodec saves on each peer, on real scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vqcodec.errors import ModelUnavailableError
+
+from .bd_rate import HIGH_PERCENT, LOW_PERCENT, METHOD, bd_missing
+from .bd_rate_report import FOOTNOTES, notes, requirements, table
+from .bd_rate_scan import ScanResult, measured_scan
+from .curves import usable
+from .machine import described, machine
+from .own_curve import NoEffortError, OwnCodec, findable, identity_of_model, own_codec
+from .peers import Peer, named_peers
+from .peers_masked import MASKED_NAME, masked_peer
+from .report import REFERENCE_GROUP, judged
+from .scan_choice import chosen_entries, json_option, loaded, scan_options, write_document
+
+PEER_NAMES = ("SVT-AV1 p4", MASKED_NAME, "x265 slow", "SPERR 3D")
+
+
+@click.command("bd-rate")
+@scan_options
+@click.option("--peers", "names", type=click.Choice(PEER_NAMES), multiple=True, help="Repeat.")
+@click.option("--peers-only", is_flag=True, help="Measure the peers alone; fills their cache.")
+@click.option("--model", help="Id, or path of a weights file. [the default model]")
+@click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
+@click.option(
+    "--axes",
+    type=click.Choice(["1", "3"]),
+    default="3",
+    help="Slicing axes of video encoders: all, or the one a probe finds best. [3]",
+)
+@click.option("--device", default="auto", help="Device of the codec.")
+@json_option
+def bd_rate_command(
+    splits: tuple[str, ...],
+    subjects: tuple[str, ...],
+    names: tuple[str, ...],
+    peers_only: bool,
+    model: str | None,
+    effort: int | None,
+    axes: str,
+    device: str,
+    output: Path | None,
+) -> None:
+    """Bjontegaard rate differences of vqcodec to its peers; judges the requirements."""
+    record = machine()
+    click.echo(described(record))
+    codec: OwnCodec | None = None
+    identity: dict[str, str] = {}
+    if not peers_only:
+        codec, identity = chosen_codec(model, device, effort)
+        click.echo(f"vqcodec: {identity['id']}, sha256 {identity['sha256']}")
+    entries = chosen_entries(splits, subjects)
+    missing: list[str] = []
+    peers = usable(chosen_peers(names), missing.append)
+    for peer in peers:
+        click.echo(f"{peer.name}: {peer.software()}")
+    settings = {
+        "model": identity,
+        "effort": effort,
+        "axes": axes,
+        "range": [LOW_PERCENT, HIGH_PERCENT],
+        "method": METHOD,
+    }
+    results: list[ScanResult] = []
+    with findable(model):
+        for _, scan in loaded(entries):
+            results.append(measured_scan(scan, codec, peers, axes == "3", say))
+            document = {"machine": record, "settings": settings, "not measured": missing}
+            write_document(output, document | {"results": [one.record() for one in results]})
+    click.echo("\n" + table(results, [peer.name for peer in peers]))
+    for line in (*missing, *notes(results)):
+        click.echo(line)
+    click.echo("\n" + FOOTNOTES)
+    if codec is not None:
+        reference = [found for found in results if found.group == REFERENCE_GROUP]
+        click.echo("\n" + judged(requirements(results), len(reference)))
+
+
+def chosen_codec(
+    model: str | None, device: str, effort: int | None
+) -> tuple[OwnCodec, dict[str, str]]:
+    """The codec to measure and its model, which must be there, as must be what compares curves."""
+    reason = bd_missing()
+    if reason is not None:
+        raise click.ClickException(reason)
+    try:
+        codec = own_codec(model=model, device=device, effort=effort, force=True)
+        return codec, identity_of_model(model)
+    except (NoEffortError, ModelUnavailableError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def chosen_peers(names: tuple[str, ...]) -> list[Peer]:
+    """Peers by name, all four by default, in the order of the table."""
+    wanted = [name for name in PEER_NAMES if not names or name in names]
+    return [masked_peer() if name == MASKED_NAME else named_peers((name,))[0] for name in wanted]
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    click.echo(f"  {line}", err=True)

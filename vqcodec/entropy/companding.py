@@ -1,0 +1,50 @@
+"""Integers of any size as small ones, for the context networks to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Companding:
+    """Tables that turn integers into small ones; the last entry stands for all above.
+
+    Attributes
+    ----------
+    magnitude, signed : ndarray of int8
+        Of ``abs(q)``, as magnitude and (for positive q) as signed value.
+    wide : ndarray of int8 or None
+        Of sums of companded magnitudes; None where the model does not read them.
+    """
+
+    magnitude: NDArray[np.int8]
+    signed: NDArray[np.int8]
+    wide: NDArray[np.int8] | None = None
+
+    def of(self, q: NDArray[np.int32]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Companded magnitude and signed value."""
+        clipped = np.minimum(np.abs(q), len(self.magnitude) - 1)
+        signed = self.signed[clipped]
+        return self.magnitude[clipped], np.where(q < 0, -signed, signed)
+
+    def of_sum(self, sums: NDArray[np.int32]) -> NDArray[np.int8]:
+        """Companded sum of magnitudes."""
+        table = np.zeros(1, np.int8) if self.wide is None else self.wide
+        return table[np.minimum(sums, len(table) - 1)]
+
+
+def box_sums(values: NDArray[np.integer[Any]], width: int) -> NDArray[np.int32]:
+    """Sums over windows of ``width`` along the last three axes, which get shorter by it."""
+    sums = values.astype(np.int32)
+    for axis in (-3, -2, -1):
+        n = sums.shape[axis] - width + 1
+        parts = [np.moveaxis(sums, axis, -1)[..., k : k + n] for k in range(width)]
+        total = parts[0].copy()
+        for part in parts[1:]:
+            total += part
+        sums = np.moveaxis(total, -1, axis)
+    return np.ascontiguousarray(sums)

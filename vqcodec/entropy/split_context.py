@@ -1,0 +1,197 @@
+"""What is decoded of one split, in the form that the context networks read.
+
+Bands are held as their eight interleaved lattices with a border, tile by tile, so that every
+input of a whole phase is a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..layout import BANDS, CORNERS, PHASES
+from .companding import Companding, box_sums
+from .neighbourhood import (
+    CONSTANT_VALUE,
+    MAGNITUDE,
+    PARENT_MEAN,
+    SIGNED,
+    STEP_MAX,
+    WIDE_GRANDPARENT,
+    WIDE_MAX,
+    WIDE_OWN,
+    WIDE_PARENT,
+    WIDE_SIBLINGS,
+    Input,
+    Surroundings,
+    inputs_of,
+    lattice_of,
+)
+from .tiling import Tiling
+
+#: Borders around a parent's tiles: with and without sums over wider windows.
+WIDE_BORDER, NARROW_BORDER = 2, 1
+MEAN_UNIT = 16
+FIXED = ("constant", "step")
+
+
+@dataclass(frozen=True)
+class Ancestors:
+    """Coarser splits as the tiles of a split see them.
+
+    Attributes
+    ----------
+    parent : ndarray of int32 or None
+        ``(7, tiles, d, h, w)`` of the next coarser split, with a border.
+    parent_cells : ndarray of int64
+        ``(tiles,)``, samples of a parent's band, border aside, with any foreground.
+    grandparent : ndarray of int32 or None
+        The same of the one above, with a border of one; only for models that read it.
+    """
+
+    parent: NDArray[np.int32] | None
+    parent_cells: NDArray[np.int64]
+    grandparent: NDArray[np.int32] | None
+
+
+def parent_border(companding: Companding) -> int:
+    """Samples around a parent's tiles that the inputs reach."""
+    return NARROW_BORDER if companding.wide is None else WIDE_BORDER
+
+
+class SplitContext:
+    """Inputs of the networks of one split.
+
+    Parameters
+    ----------
+    tiling : Tiling
+    ancestors : Ancestors
+    fractions : ndarray of uint8
+        ``(d, h, w)``, foreground eighths of the cells of a band.
+    step_index : int
+    companding : Companding
+    """
+
+    def __init__(
+        self,
+        tiling: Tiling,
+        ancestors: Ancestors,
+        fractions: NDArray[np.uint8],
+        step_index: int,
+        companding: Companding,
+    ) -> None:
+        self.tiling = tiling
+        self._companding = companding
+        self._parent_border = parent_border(companding)
+        has_wide = companding.wide is not None
+        self.around = Surroundings(
+            ancestors.parent is not None, ancestors.grandparent is not None, has_wide
+        )
+        self._step = min(max(step_index >> 3, 0), STEP_MAX)
+        bordered = (len(tiling.chosen), *(n + 2 for n in tiling.lattice))
+        self._own = np.zeros((len(BANDS), len(CORNERS), 2, *bordered), np.int8)
+        shares = tiling.cut(fractions, border=2).astype(np.int8)
+        self._fractions = np.zeros((len(CORNERS), *bordered), np.int8)
+        for phase in range(len(PHASES)):
+            self._fractions[self._corner(phase)] = lattice_of(shares, phase)
+        if ancestors.parent is not None:
+            self._parent = np.stack(companding.of(ancestors.parent), axis=1)
+        self._wide: dict[int, NDArray[np.int8]] = {}
+        if has_wide:
+            self._sum_ancestors(ancestors)
+            self._own_sums = np.zeros((len(tiling.chosen), *tiling.lattice), np.int32)
+
+    def _sum_ancestors(self, ancestors: Ancestors) -> None:
+        for band in range(len(BANDS)):
+            if ancestors.parent is not None:
+                magnitudes = self._parent[band, MAGNITUDE]
+                sums = self._companding.of_sum(box_sums(magnitudes, 2 * WIDE_BORDER + 1))
+                self._wide[WIDE_PARENT + band] = sums
+                d, h, w = (slice(WIDE_BORDER, WIDE_BORDER + n) for n in self.tiling.lattice)
+                inner = magnitudes[:, d, h, w]
+                total = MEAN_UNIT * inner.sum(axis=(1, 2, 3), dtype=np.int64)
+                mean = total // np.maximum(ancestors.parent_cells, 1)
+                self._wide[PARENT_MEAN + band] = np.minimum(mean, WIDE_MAX).astype(np.int8)
+            if ancestors.grandparent is not None:
+                magnitudes = self._companding.of(ancestors.grandparent[band])[0]
+                sums = self._companding.of_sum(box_sums(magnitudes, 3))
+                self._wide[WIDE_GRANDPARENT + band] = (
+                    sums.repeat(2, axis=1).repeat(2, axis=2).repeat(2, axis=3)
+                )
+
+    @staticmethod
+    def _corner(phase: int) -> int:
+        return CORNERS.index(PHASES[phase])
+
+    def store(self, band: int, phase: int, q: NDArray[np.int32]) -> None:
+        """Record the coefficients of a phase, ``(tiles, d, h, w)`` of a lattice."""
+        magnitude, signed = self._companding.of(q)
+        target = self._own[band, self._corner(phase)]
+        target[MAGNITUDE, :, 1:-1, 1:-1, 1:-1] = magnitude
+        target[SIGNED, :, 1:-1, 1:-1, 1:-1] = signed
+        if self.around.has_wide:
+            if phase == 0:
+                self._own_sums[...] = 0
+            self._own_sums += box_sums(target[MAGNITUDE], 3)
+            sums = self._companding.of_sum(self._own_sums)
+            is_last = phase == len(PHASES) - 1 and band < len(BANDS) - 1
+            self._wide[WIDE_SIBLINGS + band if is_last else WIDE_OWN] = sums
+
+    def inputs(self, band: int, phase: int) -> tuple[Input, ...]:
+        """Columns of :meth:`matrix` for a band and phase."""
+        return inputs_of(band, phase, self.around)
+
+    def matrix(self, band: int, phase: int, positions: NDArray[np.intp]) -> NDArray[np.int8]:
+        """Inputs of some positions, flat indices into the lattices of all tiles.
+
+        Returns
+        -------
+        ndarray of int8
+            ``(len(inputs), len(positions))``.
+        """
+        tile, *place = np.unravel_index(positions, (self._own.shape[3], *self.tiling.lattice))
+        entries = self.inputs(band, phase)
+        out = np.empty((len(entries), len(positions)), np.int8)
+        corners: dict[tuple[int, ...], NDArray[np.intp]] = {}
+        for row, entry in zip(out, entries, strict=True):
+            if entry.kind in FIXED:
+                row[...] = CONSTANT_VALUE if entry.kind == "constant" else self._step
+            elif entry.kind == "wide":
+                sums = self._wide[entry.column]
+                np.take(sums, positions if sums.ndim > 1 else tile, out=row, mode="clip")
+            else:
+                source, border = self._source(entry)
+                corner = corners.get(source.shape)
+                if corner is None:
+                    corner = corners[source.shape] = _corner_indices(source.shape, tile, place)
+                np.take(_from(source, border, entry.shift), corner, out=row, mode="clip")
+        return out
+
+    def _source(self, entry: Input) -> tuple[NDArray[np.int8], int]:
+        """Array that an input is read from, with its border."""
+        if entry.kind == "parent":
+            return self._parent[entry.band, entry.part], self._parent_border
+        if entry.kind == "fraction":
+            return self._fractions[entry.lattice], 1
+        return self._own[entry.band, entry.lattice, entry.part], 1
+
+
+def _corner_indices(
+    shape: tuple[int, ...], tile: NDArray[np.intp], place: Sequence[NDArray[np.intp]]
+) -> NDArray[np.intp]:
+    """Flat indices of positions in an array with borders, as if it had none before them."""
+    flat = tile
+    for axis, side in zip(place, shape[1:], strict=True):
+        flat = flat * side + axis
+    return flat
+
+
+def _from(source: NDArray[np.int8], border: int, shift: Sequence[int]) -> NDArray[np.int8]:
+    """The array from where an input of the first position lies, flat."""
+    start = 0
+    for step, side in zip(shift, source.shape[1:], strict=True):
+        start = start * side + border + step
+    return source.reshape(-1)[start:]

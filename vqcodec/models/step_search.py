@@ -1,0 +1,153 @@
+"""Finding the quantiser step that fills a byte budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..errors import LimitExceededError
+from ..header import STEP_INDEX_RANGE
+from ..layout import STEPS_PER_OCTAVE, step_of
+from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, Attempt, step_index_of_quality
+
+BITS_PER_SIGNIFICANT = 4.6
+MOST_SIGNIFICANT = 0.7
+TOLERANCE = 0.01
+MOST_ATTEMPTS = 10
+ATTEMPTS_BY_COUNT = 6
+LONGEST_STRIDE = 3 * STEPS_PER_OCTAVE
+STRIDE_FROM_NOTHING = STEPS_PER_OCTAVE // 4
+SLOPES = (0.002, 0.1)
+
+
+def search_step(
+    attempt: Callable[[int], Attempt],
+    significant: Callable[[float], int],
+    nbytes: int,
+    is_default: bool = False,
+    overhead: int = 0,
+) -> Attempt:
+    """The finest step whose file is small enough, within about a percent of what is allowed.
+
+    Parameters
+    ----------
+    attempt : callable
+        Codes the volume at a step index.
+    significant : callable
+        Number of coefficients above 0.6 of a step: the rate is nearly proportional to it.
+    nbytes : int
+        Largest size of the file, figures included.
+    is_default : bool
+        Nobody asked for this size: exceed it rather than refuse.
+    overhead : int
+        Bytes of the file that do not depend on the step, as far as they are known.
+
+    Raises
+    ------
+    LimitExceededError
+        If no file is that small.
+    """
+    limit = nbytes - FIGURES_RESERVE
+    search = _Search(limit, significant, overhead)
+    best = None
+    index = search.first()
+    for number in range(MOST_ATTEMPTS):
+        tried = attempt(index)
+        search.record(index, tried.nbytes)
+        if tried.nbytes <= limit:
+            if best is None or tried.nbytes > best.nbytes:
+                best = tried
+            if tried.is_finest or tried.nbytes >= (1 - TOLERANCE) * limit:
+                break
+        wanted = search.next(by_halves=number >= ATTEMPTS_BY_COUNT)
+        if wanted is None:
+            break
+        index = wanted
+    if best is not None:
+        return best
+    if is_default:
+        return attempt(step_index_of_quality(FALLBACK_QUALITY))
+    coarsest = attempt(STEP_INDEX_RANGE[0])
+    if coarsest.nbytes <= limit:
+        return coarsest
+    smallest = min(coarsest.nbytes, *search.sizes.values()) + FIGURES_RESERVE
+    raise LimitExceededError(
+        f"cannot be compressed to {nbytes} bytes: the smallest file is {smallest} bytes"
+    )
+
+
+class _Search:
+    """Sizes of the files tried, and where to look next.
+
+    The second step is chosen as if the size, less what does not depend on the step, went with
+    the number of significant coefficients, the others as if the logarithm of that size were a
+    linear function of the step index.
+    """
+
+    def __init__(self, limit: int, significant: Callable[[float], int], overhead: int) -> None:
+        self.limit = limit
+        self.sizes: dict[int, int] = {}
+        self._significant = significant
+        self._overhead = overhead
+        self._low, self._high = STEP_INDEX_RANGE[0] - 1, STEP_INDEX_RANGE[1] + 1
+
+    def first(self) -> int:
+        """Step index to try first."""
+        index = self._index_for(8 * self._room(self.limit) / BITS_PER_SIGNIFICANT)
+        most = MOST_SIGNIFICANT * self._count(STEP_INDEX_RANGE[1])
+        return index if self._count(index) <= most else self._index_for(most)
+
+    def record(self, index: int, size: int) -> None:
+        """Take note of a file's size."""
+        self.sizes[index] = size
+        if size <= self.limit:
+            self._low = max(self._low, index)
+        else:
+            self._high = min(self._high, index)
+
+    def next(self, by_halves: bool) -> int | None:
+        """Step index to try; None where the best is known."""
+        if self._high - self._low <= 1:
+            return None
+        last = next(reversed(self.sizes))
+        is_bracketed = self._low in self.sizes and self._high in self.sizes
+        if by_halves and is_bracketed:
+            return (self._low + self._high) // 2
+        wanted = math.floor(self.limit * (1 - TOLERANCE / 4))
+        growth = self._room(wanted) / self._room(self.sizes[last])
+        if len(self.sizes) == 1:
+            count = self._count(last)
+            index = self._index_for(count * growth) if count else last + STRIDE_FROM_NOTHING
+        else:
+            *_, before, _ = self.sizes
+            same_side = (self.sizes[before] <= self.limit) == (self.sizes[last] <= self.limit)
+            ends = (self._low, self._high) if is_bracketed and not same_side else (before, last)
+            index = last + math.floor(math.log(growth) / self._slope(*ends))
+            if index <= self._low in self.sizes:
+                return None
+        index = min(max(index, last - LONGEST_STRIDE), last + LONGEST_STRIDE)
+        return min(max(index, self._low + 1), self._high - 1)
+
+    def _slope(self, one: int, two: int) -> float:
+        """Growth of log size with every step index."""
+        one_room, two_room = self._room(self.sizes[one]), self._room(self.sizes[two])
+        slope = math.log(two_room / one_room) / (two - one)
+        return min(max(slope, SLOPES[0]), SLOPES[1])
+
+    def _room(self, size: int) -> int:
+        """Bytes of a file that depend on the step."""
+        return max(size - self._overhead, 1)
+
+    def _count(self, index: int) -> int:
+        return self._significant(step_of(index))
+
+    def _index_for(self, wanted: float) -> int:
+        """Largest step index with at most ``wanted`` significant coefficients."""
+        low, high = STEP_INDEX_RANGE
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._count(middle) <= wanted:
+                low = middle
+            else:
+                high = middle
+        return low
