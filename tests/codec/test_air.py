@@ -35,10 +35,12 @@ def test_air_is_what_is_around(noisy: NDArray[np.int16]) -> None:
 def test_only_air_is_changed(noisy: NDArray[np.int16]) -> None:
     volume = nifti(np.stack([noisy, noisy + np.int16(1)], axis=-1))
     cleaned = without_air(volume)
-    outside = air(noisy)
-    assert outside is not None
-    np.testing.assert_array_equal(cleaned.array[outside], 0)
-    np.testing.assert_array_equal(cleaned.array[~outside], volume.array[~outside])
+    for frame in (0, 1):
+        before, after = volume.array[..., frame], cleaned.array[..., frame]
+        outside = air(before)
+        assert outside is not None
+        np.testing.assert_array_equal(after[outside], 0)
+        np.testing.assert_array_equal(after[~outside], before[~outside])
     assert cleaned.header_bytes == volume.header_bytes
 
 
@@ -52,9 +54,9 @@ def test_nothing_to_do() -> None:
 
 
 def test_smaller_files_and_a_background_of_zeros(noisy: NDArray[np.int16]) -> None:
-    kept = vqcodec.encode(noisy, quality=5, effort=1, device="cpu")
-    dropped = vqcodec.encode(noisy, quality=5, effort=1, drop_air=True, device="cpu")
+    kept = vqcodec.encode(noisy, quality=8, effort=1, device="cpu")
+    dropped = vqcodec.encode(noisy, quality=8, effort=1, drop_air=True, device="cpu")
     assert dropped.nbytes < kept.nbytes
     outside = air(noisy)
-    np.testing.assert_array_equal(vqcodec.decode(dropped, device="cpu") == 0, outside)
+    assert not vqcodec.decode(dropped, device="cpu")[outside].any()
     assert dropped.figures["psnr_foreground"] > kept.figures["psnr_foreground"] - 1

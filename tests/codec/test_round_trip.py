@@ -67,7 +67,7 @@ def test_whole_numbers_beyond_float64(top: float) -> None:
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_shape(shape: tuple[int, ...], masked: bool) -> None:
     array = head(shape, masked=masked).astype(np.int16)
-    vqz, volume = there_and_back(array, quality=7)
+    vqz, volume = there_and_back(array, quality=8)
     assert volume.array.shape == shape
     assert len(vqz.all_codes()) == math.prod(shape[3:])
     assert psnr(array, volume.array) > 30

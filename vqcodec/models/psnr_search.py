@@ -53,7 +53,7 @@ def search_psnr(
             return tried
         most = max(most, psnr)
         if psnr >= target:
-            above = tried if above is None or psnr < reached(above) else above
+            above = tried if above is None or psnr <= reached(above) else above
         elif tried.is_finest or index == STEP_INDEX_RANGE[1]:
             break
         search.record(index, psnr)

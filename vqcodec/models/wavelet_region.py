@@ -19,7 +19,7 @@ from .wavelet import Pyramid, merge, synthesise
 from .wavelet_family import WaveletModel, decoded_details
 
 #: Voxels around a part that its own depend on: two splits of the wavelet, and the restoration.
-MARGIN = 32
+MARGIN = 28
 UNIT = 4
 
 
