@@ -63,6 +63,8 @@ Quantiser = Callable[[Phase], NDArray[np.int64]]
 def _classes(
     model: SplitModel, context: SplitContext, band: int, phase: int, coded: NDArray[np.intp]
 ) -> Classes:
+    if coded.size == 0:
+        return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
     network = band * len(PHASES) + phase
     outputs = [

@@ -161,13 +161,13 @@ class SplitContext:
                 row[...] = CONSTANT_VALUE if entry.kind == "constant" else self._step
             elif entry.kind == "wide":
                 sums = self._wide[entry.column]
-                np.take(sums, positions if sums.ndim > 1 else tile, out=row, mode="clip")
+                sums.take(positions if sums.ndim > 1 else tile, out=row, mode="clip")
             else:
                 source, border = self._source(entry)
                 corner = corners.get(source.shape)
                 if corner is None:
                     corner = corners[source.shape] = _corner_indices(source.shape, tile, place)
-                np.take(_from(source, border, entry.shift), corner, out=row, mode="clip")
+                _from(source, border, entry.shift).take(corner, out=row, mode="clip")
         return out
 
     def _source(self, entry: Input) -> tuple[NDArray[np.int8], int]:
