@@ -10,7 +10,7 @@ from vqcodec.errors import FormatError, UnsupportedError
 
 from .refused import Change, Refusal, header, section
 
-TILES = 3  # of the source vector
+TILES = 4  # of the source vector; the second is empty
 LENGTHS = f"<{TILES}I"
 
 
@@ -41,7 +41,7 @@ def streams(edit: Callable[[list[bytes]], list[bytes]]) -> Change:
 
 def _bad(name: str, change: Change, message: str, text: str) -> Refusal:
     text = f"coder `context-tiles-1`: {text}"
-    source = "tiles-thin"
+    source = "tiles-empty-tile"
     return Refusal(f"bad-tiles-{name}", source, change, FormatError, "codes", message, text)
 
 
@@ -111,13 +111,13 @@ TILES_REFUSALS = (
     ),
     _bad(
         "stream-other",
-        streams(lambda parts: [parts[0], bytes(b ^ 0x5A for b in parts[1]), parts[2]]),
+        streams(lambda parts: [*parts[:3], bytes(b ^ 0x5A for b in parts[3])]),
         DAMAGE,
-        "another stream of the same length in the second tile",
+        "another stream of the same length in the last tile",
     ),
     _bad(
         "stream-cut",
-        streams(lambda parts: [*parts[:2], parts[2][: len(parts[2]) // 8 * 4]]),
+        streams(lambda parts: [*parts[:3], parts[3][: len(parts[3]) // 8 * 4]]),
         DAMAGE,
         "second half of the last tile's stream is missing",
     ),
@@ -129,7 +129,7 @@ TILES_REFUSALS = (
     ),
     _bad(
         "streams-swapped",
-        streams(lambda parts: [parts[1], parts[0], parts[2]]),
+        streams(lambda parts: [parts[3], *parts[1:3], parts[0]]),
         DAMAGE,
         "streams of two tiles swapped",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,7 +192,12 @@ def _corner_indices(
 
 def _from(source: NDArray[np.int8], border: int, shift: Sequence[int]) -> NDArray[np.int8]:
     """The array from where an input of the first position lies, flat."""
+    return source.reshape(-1)[_start(source.shape[1:], border, tuple(shift)) :]
+
+
+@lru_cache(maxsize=4096)
+def _start(sides: tuple[int, ...], border: int, shift: tuple[int, ...]) -> int:
     start = 0
-    for step, side in zip(shift, source.shape[1:], strict=True):
+    for step, side in zip(shift, sides, strict=True):
         start = start * side + border + step
-    return source.reshape(-1)[start:]
+    return start
