@@ -46,6 +46,7 @@ def read_region(vqz: VQZ, region: Region, *, device: str | torch.device = "auto"
     described = vqz.parsed.volume
     spans = spans_of(region, described.shape)
     network = network_of(vqz.load_model())
+    vqz.check_coder(network.entropy)
     is_whole = all(span == (0, n) for span, n in zip(spans, described.shape, strict=False))
     if is_whole or not isinstance(network, WaveletModel) or _has_nonfinite(vqz):
         whole = decode_volume(vqz, device=device).array

@@ -181,6 +181,19 @@ class VQZ:
             )
         return model
 
+    def check_coder(self, model: EntropyModel) -> None:
+        """Refuse a file whose entropy coder is not that of its model.
+
+        Raises
+        ------
+        FormatError
+        """
+        if model.entropy_id != self.parsed.entropy:
+            raise FormatError(
+                f"states entropy coder {self.parsed.entropy!r}, its model is for "
+                f"{model.entropy_id!r}"
+            )
+
     def decode_codes(self, model: EntropyModel) -> list[DecodedFrame]:
         """Codes of every frame, held against the hash in the header.
 
@@ -189,11 +202,7 @@ class VQZ:
         FormatError
             If the streams cannot have been written with this model, or are not what was.
         """
-        if model.entropy_id != self.parsed.entropy:
-            raise FormatError(
-                f"states entropy coder {self.parsed.entropy!r}, its model is for "
-                f"{model.entropy_id!r}"
-            )
+        self.check_coder(model)
         decoded = [
             decode_frame_grids(model, self.streams(index), frame)
             for index, frame in enumerate(self.parsed.frames)

@@ -9,7 +9,7 @@ import pytest
 from tests.small_reader import read
 from tests.small_reader.container import RefusedError
 from vqcodec.codec import decode_volume
-from vqcodec.errors import ModelUnavailableError
+from vqcodec.errors import FormatError, ModelUnavailableError
 from vqcodec.formats.container import pack
 from vqcodec.vqz import VQZ
 
@@ -79,3 +79,9 @@ def test_another_model_is_neither_damage_nor_a_newer_version(tmp_path: Path) -> 
     changed = VQZ.from_bytes(pack(opened.container))
     with pytest.raises(ModelUnavailableError, match="0000"):
         changed.all_codes()
+
+
+@pytest.mark.parametrize("name", ["entropy-of-no-model", "tiles-entropy-of-no-model"])
+def test_no_region_of_a_file_whose_coder_is_not_its_models(name: str) -> None:
+    with pytest.raises(FormatError, match="states entropy coder"):
+        VQZ.open(VECTORS / f"bad-{name}.vqz").read_region([slice(0, 1)] * 3, device="cpu")
