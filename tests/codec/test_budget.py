@@ -41,7 +41,7 @@ def test_default_of_a_small_volume_is_at_most_4_kib() -> None:
 @pytest.mark.parametrize("ratio", [0.8, 2.5])
 def test_ratio(ratio: float) -> None:
     vqz = encode(VOLUME, ratio=ratio)
-    assert 0.97 * ratio < 100 * vqz.nbytes / FLOAT32_BYTES <= ratio
+    assert 0.95 * ratio < 100 * vqz.nbytes / FLOAT32_BYTES <= ratio
 
 
 def test_target_bytes() -> None:

@@ -7,15 +7,14 @@ every machine.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from .blas import one_blas_thread
 from .coder import Phase, decode_split, encode_split
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
@@ -35,7 +34,6 @@ from .tiling import Sides, Tiling, tile_places
 #: What three stages of 256 entries can hold: ``127 * (1 + 256 + 256**2)``.
 LARGEST_VALUE = 8_355_711
 TILES_AT_ONCE = 32
-MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Streams:
 SplitQuantiser = Callable[[int, SplitModel, Tiling], Callable[[Phase], NDArray[np.int64]]]
 
 
+@one_blas_thread()
 def encode_levels(
     model: ContextModel,
     geometry: FrameGeometry,
@@ -67,7 +66,7 @@ def encode_levels(
     low_pass : ndarray of int32
         ``(d, h, w)``, quantised.
     quantiser : callable
-        Chooses the detail values, phase by phase; called from several threads.
+        Chooses the detail values, phase by phase.
     """
     levels = LevelContexts(model.companding, geometry, step_index)
 
@@ -88,11 +87,8 @@ def encode_levels(
     if model.is_tiled:
         every = tile_places(geometry.foreground.shape)
         encoders = {place: Encoder() for place in every}
-
-        def code_batch(places: tuple[Sides, ...]) -> None:
+        for places in _batches(every):
             code(0, [encoders[place] for place in places], places)
-
-        _in_threads(code_batch, every)
         finest = joined([encoder.finish() for encoder in encoders.values()])
     else:
         code(0, [fine])
@@ -100,6 +96,7 @@ def encode_levels(
     return (finest, middle.finish(), coarse.finish()), levels.coefficients(low_pass)
 
 
+@one_blas_thread()
 def decode_levels(
     model: ContextModel,
     geometry: FrameGeometry,
@@ -139,27 +136,16 @@ def decode_levels(
     read(2, [coarse])
     read(1, [Decoder(streams[1])])
     if model.is_tiled:
-
-        def read_batch(places: tuple[Sides, ...]) -> None:
+        for places in _batches([each for each in every if wanted is None or each in wanted]):
             read(0, [Decoder(parts[place]) for place in places], places)
-
-        _in_threads(read_batch, [place for place in every if wanted is None or place in wanted])
     else:
         read(0, [Decoder(streams[0])])
     return levels.coefficients(low_pass)
 
 
-def _in_threads(work: Callable[[tuple[Sides, ...]], None], places: Sequence[Sides]) -> None:
-    """Do batches of tiles at once: what takes long leaves the interpreter to others."""
-    workers = min(os.cpu_count() or 1, MOST_THREADS)
-    size = max(1, min(TILES_AT_ONCE, -(-len(places) // workers)))
-    batches = [tuple(places[start : start + size]) for start in range(0, len(places), size)]
-    if len(batches) == 1:
-        work(batches[0])
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, batches):
-            pass
+def _batches(places: Sequence[Sides]) -> Iterator[tuple[Sides, ...]]:
+    for start in range(0, len(places), TILES_AT_ONCE):
+        yield tuple(places[start : start + TILES_AT_ONCE])
 
 
 def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
@@ -168,11 +154,13 @@ def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger
     return values
 
 
+@one_blas_thread()
 def encode_foreground(model: MaskModel, foreground: NDArray[np.bool_]) -> bytes:
     """Mask stream of a crop ``(D, H, W)``; empty when every voxel is foreground."""
     return b"" if foreground.all() else encode_mask(foreground, model)
 
 
+@one_blas_thread()
 def decode_foreground(model: MaskModel, data: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Inverse of :func:`encode_foreground`."""
     return decode_mask(data, shape, model) if data else np.ones(shape, bool)

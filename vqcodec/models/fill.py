@@ -39,7 +39,9 @@ def smooth_extrapolation(x_DHW: Tensor, care_DHW: Tensor) -> Tensor:
     return torch.where(care_DHW, x_DHW, filled[0, 0])
 
 
-def fill_background(x_DHW: Tensor, care_DHW: Tensor, step: float, iterations: int) -> Tensor:
+def fill_background(
+    x_DHW: Tensor, care_DHW: Tensor, step: float, iterations: int, start: Tensor | None = None
+) -> Tensor:
     """Background values that need few coefficients at a quantiser step.
 
     Parameters
@@ -52,8 +54,10 @@ def fill_background(x_DHW: Tensor, care_DHW: Tensor, step: float, iterations: in
         Quantiser step, same units as ``x_DHW``.
     iterations : int
         Projections; twelve reach all but 1 % of the gain.
+    start : Tensor, optional
+        What was found for another step, to go on from.
     """
-    x = smooth_extrapolation(x_DHW, care_DHW)
+    x = smooth_extrapolation(x_DHW, care_DHW) if start is None else start
     for k in range(iterations):
         threshold = step * (0.6 + 1.5 * (1.0 - k / iterations))
         pyramid = analyse(x, FILL_GRID_LEVELS)

@@ -15,12 +15,14 @@ from ..entropy.split_model import SplitModel
 from ..entropy.tiling import Tiling
 from ..layout import padded_to_four, step_of
 from .effort import DEFAULT_EFFORT, effort_of, trade_at
+from .fill import fill_background
 from .foreground_weights import foreground_weights
 from .quantise import Targets, deadzone_quantiser, rate_distortion_quantiser
-from .wavelet import Pyramid, analyse
-from .wavelet_family import WaveletModel, analyse_frame, decoded_details, reconstruct_coefficients
+from .wavelet import analyse
+from .wavelet_family import WaveletModel, decoded_details, reconstruct_coefficients
 
 REFILL_RATIO = 1.12
+SURVEY_STEP, SURVEY_ITERATIONS = 0.1, 2
 REFINEMENT_RATE = 0.7
 LEAST_WEIGHT = 0.1
 
@@ -59,6 +61,8 @@ class FrameEncoder:
         self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
         self.mask_stream = encode_foreground(self.model.entropy.mask, self.foreground)
+        self._is_whole = bool(self.geometry.foreground.all())
+        self._filled: torch.Tensor | None = None
         self._filled_for = 0.0
         self.details: Details = ()
         self.low_pass = np.zeros(0, np.float32)
@@ -69,21 +73,30 @@ class FrameEncoder:
 
     def transform(self, step: float) -> None:
         """Compute the coefficients, unless those at hand were made for about this step."""
-        is_masked = not self.geometry.foreground.all()
         ratio = step / self._filled_for if self._filled_for else np.inf
-        if self.details and (not is_masked or 1 / REFILL_RATIO <= ratio <= REFILL_RATIO):
+        if self.details and (self._is_whole or 1 / REFILL_RATIO <= ratio <= REFILL_RATIO):
             return
-        pyramid: Pyramid = analyse_frame(
-            self._x, self.geometry, step, self.settings.fill_iterations
-        )
+        iterations = self.settings.fill_iterations
+        self._analyse(step, -(-iterations // 2) if self._filled_for else iterations)
+        self._filled_for = step
+
+    def survey(self) -> None:
+        """Compute coefficients to estimate rate and error from, if there are none yet."""
+        if not self.details:
+            self._analyse(SURVEY_STEP, SURVEY_ITERATIONS)
+
+    def _analyse(self, step: float, iterations: int) -> None:
+        """Transform; the background's fill goes on from that for an earlier step."""
+        if not self._is_whole:
+            care = torch.from_numpy(self.geometry.foreground).to(self.device)
+            self._filled = fill_background(self._x, care, step, iterations, self._filled)
+        pyramid = analyse(self._x if self._filled is None else self._filled)
         self.details = tuple(d.cpu().numpy() for d in pyramid.details)
         self.low_pass = pyramid.low_pass.cpu().numpy()
-        self._filled_for = step
 
     def significant(self, step: float) -> int:
         """Coded coefficients whose magnitude is above 0.6 steps: a stand-in for the rate."""
-        if not self.details:
-            self.transform(step)
+        self.survey()
         return sum(
             int(np.count_nonzero((np.abs(d) > 0.6 * step) & s))
             for d, s in zip(self.details, self.geometry.support, strict=True)

@@ -83,8 +83,7 @@ def _squared_error(encoder: FrameEncoder, step: float) -> float:
 
     Coefficients below 0.6 of a step vanish, the others are off by anything up to half of one.
     """
-    if not encoder.details:
-        encoder.transform(step)
+    encoder.survey()
     total = encoder.low_pass.size * step**2 / 12
     for details, support in zip(encoder.details, encoder.geometry.support, strict=True):
         magnitudes = np.abs(details[support])

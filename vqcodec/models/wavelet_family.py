@@ -17,16 +17,14 @@ from torch import Tensor
 
 from ..device import copy_on
 from ..entropy.context_model import ContextModel, context_model
-from ..entropy.level_contexts import Coefficients, FrameGeometry
+from ..entropy.level_contexts import Coefficients
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, padded_to_four, step_of
-from .fill import fill_background
 from .restoration import RestorationNetwork, restoration_network, restore
-from .wavelet import Pyramid, analyse, synthesise
+from .wavelet import Pyramid, synthesise
 
 FAMILY_ID = "wavelet"
-FILL_ITERATIONS = 10
 
 
 @dataclass(frozen=True)
@@ -61,26 +59,6 @@ def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
     return WaveletModel(
         codebooks.astype(np.float32), context_model(tensors), restoration_network(tensors)
     )
-
-
-def analyse_frame(
-    x_DHW: Tensor, geometry: FrameGeometry, step: float, fill_iterations: int = FILL_ITERATIONS
-) -> Pyramid:
-    """Coefficients of a crop, its background replaced by what is cheap to code.
-
-    Parameters
-    ----------
-    x_DHW : Tensor
-        Float volume of the padded crop, in units of the robust range.
-    geometry : FrameGeometry
-        Of the same crop.
-    step : float
-        Step the fill is made for.
-    """
-    if not geometry.foreground.all():
-        care = torch.from_numpy(geometry.foreground).to(x_DHW.device)
-        x_DHW = fill_background(x_DHW, care, step, fill_iterations)
-    return analyse(x_DHW)
 
 
 def reconstruct_coefficients(
