@@ -60,7 +60,7 @@ def assemble(
         source.suffix,
     )
     header = Header(
-        codes_sha256=codes_sha256(frame.grids for frame in frames),
+        codes_sha256=codes_sha256(frame.decoded.grids for frame in frames),
         family=model.family,
         entropy=entropy,
         model=ModelReference(model.id, model.sha256),

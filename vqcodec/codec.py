@@ -17,7 +17,7 @@ from .conform import Orientation, orientation_of
 from .device import resolve_device
 from .errors import LimitExceededError
 from .figures import check_fidelity, measure
-from .formats.container import Container, Section, SectionKind, pack
+from .formats.container import Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
     header_section,
@@ -31,7 +31,7 @@ from .formats.volumes import (
     volume_from_header_section,
     volume_from_image,
 )
-from .frame_grids import CodedFrame
+from .frame_grids import CodedFrame, DecodedFrame
 from .frames import (
     array_of,
     empty_frame,
@@ -95,7 +95,8 @@ def encode(
     effort : int, optional
         1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
         only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
-        decoder gets wrong is coded anew. Decoding is not affected, nor are models of family
+        decoder gets wrong is coded anew. From 4 on the finished file is read back, which checks
+        it, to measure its figures. Decoding is not affected, nor are the codes of models of family
         ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
@@ -128,8 +129,10 @@ def encode(
         refuse_labels(source)
     loaded, on = load_model(model), resolve_device(device)
     coded = without_air(source) if drop_air else source
-    container = _coded(coded, loaded, budget, effort, on)
-    decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded)
+    made = _coded(coded, loaded, budget, effort, on)
+    container = made.container
+    known = None if effort_of(effort).is_read_back else made.decoded
+    decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded, known=known)
     figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
     if not force:
         check_fidelity(figures)
@@ -138,7 +141,7 @@ def encode(
 
 def _coded(
     source: Volume, loaded: LoadedModel, budget: Budget, effort: int, device: torch.device
-) -> Container:
+) -> Attempt:
     """The file within a budget, without its figures."""
     model = network_of(loaded)
     orientation = orientation_of(source.affine)
@@ -156,7 +159,8 @@ def _coded(
 
     def finish(frames: Sequence[CodedFrame], is_finest: bool) -> Attempt:
         container = assemble(source, orientation, loaded, entropy, frames, fixed)
-        return Attempt(container, len(pack(container)), is_finest)
+        decoded = tuple(frame.decoded for frame in frames)
+        return Attempt(container, len(pack(container)), is_finest, decoded=decoded)
 
     entropy = model.entropy.entropy_id
     overhead = sum(len(section.data) for section in fixed)
@@ -170,7 +174,7 @@ def _coded(
         fidelity=Fidelity(source, orientation, prepared),
         finish=finish,
     )
-    return code_frames(model, task).container
+    return code_frames(model, task)
 
 
 def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "auto") -> Any:
@@ -196,7 +200,11 @@ def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "a
 
 
 def decode_volume(
-    vqz: VQZ, *, device: str | torch.device = "auto", model: LoadedModel | None = None
+    vqz: VQZ,
+    *,
+    device: str | torch.device = "auto",
+    model: LoadedModel | None = None,
+    known: Sequence[DecodedFrame] | None = None,
 ) -> Volume:
     """Decompress to stored values with their header; see :func:`decode`.
 
@@ -204,11 +212,13 @@ def decode_volume(
     ----------
     model : LoadedModel, optional
         The weights the file was written with, where they are at hand.
+    known : sequence of DecodedFrame, optional
+        What the streams decode to, from whoever wrote them.
     """
     parsed, on = vqz.parsed, resolve_device(device)
     network = network_of(model or vqz.load_model())
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
-    decoded = vqz.decode_codes(network.entropy)
+    decoded = vqz.decode_codes(network.entropy) if known is None else known
 
     def frames() -> Iterator[NDArray[Any]]:
         for index, (frame, codes) in enumerate(zip(parsed.frames, decoded, strict=True)):

@@ -38,11 +38,11 @@ class DecodedFrame:
 
 @dataclass(frozen=True)
 class CodedFrame:
-    """One frame as coded, with the grids it decodes to; ``streams`` is None for a constant one."""
+    """One frame as coded, with what it decodes to; ``streams`` is None for a constant one."""
 
     description: FrameDescription
     streams: Streams | None = None
-    grids: Mapping[str, Grid] = field(default_factory=lambda: empty_frame_grids().grids)
+    decoded: DecodedFrame = field(default_factory=lambda: empty_frame_grids())
 
 
 def entropy_model(family: str, tensors: Mapping[str, NDArray[Any]]) -> EntropyModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .formats.container import Container
+from .frame_grids import DecodedFrame
 from .header import STEP_INDEX_RANGE
 from .layout import STEPS_PER_OCTAVE
 
@@ -52,12 +53,15 @@ class Attempt:
         A finer step would change nothing.
     psnr : float or None
         In the foreground, in dB, where that is aimed at.
+    decoded : tuple of DecodedFrame
+        What its streams decode to.
     """
 
     container: Container
     nbytes: int
     is_finest: bool = False
     psnr: float | None = None
+    decoded: tuple[DecodedFrame, ...] = ()
 
 
 def budget_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 import vqcodec
 from tests.codec.phantoms import head
-from vqcodec.models.effort import effort_of, trade_at
+from vqcodec.models.effort import Effort, effort_of, trade_at
 from vqcodec.models.foreground_weights import foreground_weights
 from vqcodec.models.wavelet import Pyramid, analyse, synthesise
 
@@ -60,3 +61,18 @@ def test_weights_are_shares_of_energy() -> None:
         assert float(weights[split][(band, *place)]) == pytest.approx(share, abs=0.12)
     assert float(weights[0][0, 8, 8, 2]) == pytest.approx(1.0, abs=1e-5)
     assert float(weights[0][0, 8, 8, 14]) == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("model", [None, "tudosiu2020-baur"])
+def test_what_is_not_read_back_is_the_same(
+    model: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = head((32, 40, 36)).astype(np.int16)
+    settings = Effort(2, True, True, 0, is_read_back=False)
+    files = []
+    for is_read_back in (False, True):
+        tried = replace(settings, is_read_back=is_read_back)
+        monkeypatch.setattr("vqcodec.codec.effort_of", lambda _, tried=tried: tried)
+        monkeypatch.setattr("vqcodec.models.frame_codec.effort_of", lambda _: settings)
+        files.append(vqcodec.encode(array, model=model, ratio=2.0, device="cpu").to_bytes())
+    assert files[0] == files[1]

@@ -27,24 +27,28 @@ class Effort:
         Whether the error of a coefficient counts by the share of it that is foreground.
     refinements : int
         How often what the decoder, restoration included, gets wrong is coded anew.
+    is_read_back : bool
+        Whether the figures are measured on what the finished file decodes to, which checks it,
+        too; else on the codes that were written to it, which are the same.
     """
 
     fill_iterations: int
     is_optimised: bool
     is_weighted: bool
     refinements: int
+    is_read_back: bool
 
 
 _LEVELS = (
-    Effort(3, False, False, 0),
-    Effort(4, True, False, 0),
-    Effort(6, True, True, 0),
-    Effort(8, True, True, 0),
-    Effort(10, True, True, 0),
-    Effort(14, True, True, 0),
-    Effort(14, True, True, 1),
-    Effort(20, True, True, 1),
-    Effort(20, True, True, 2),
+    Effort(3, False, False, 0, False),
+    Effort(4, True, False, 0, False),
+    Effort(6, True, True, 0, False),
+    Effort(8, True, True, 0, True),
+    Effort(10, True, True, 0, True),
+    Effort(14, True, True, 0, True),
+    Effort(14, True, True, 1, True),
+    Effort(20, True, True, 1, True),
+    Effort(20, True, True, 2, True),
 )
 
 

@@ -88,7 +88,7 @@ def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
         if task.budget.psnr is None:
             return made
         crops = [
-            None if encoder is None else encoder.decoded(frame.grids)
+            None if encoder is None else encoder.decoded(frame.decoded.grids)
             for frame, encoder in zip(frames, encoders, strict=True)
         ]
         return replace(made, psnr=task.fidelity.psnr(crops))
@@ -144,7 +144,8 @@ class _FrameEncoder:
         coded = encode_codes(self.model.entropy, self.foreground, choose)
         fine, middle, coarse = (coded.streams[name] for name in LEVEL_NAMES)
         described = replace(self.frame.description, step_index=0, stages=stages)
-        return CodedFrame(described, Streams(self.mask_stream, (fine, middle, coarse)), coded.codes)
+        streams = Streams(self.mask_stream, (fine, middle, coarse))
+        return CodedFrame(described, streams, DecodedFrame(self.frame.foreground, coded.codes))
 
     def decoded(self, grids: Mapping[str, Grid]) -> NDArray[np.float32]:
         """What the decoder will make of some codes: see :func:`reconstruct_tokens`."""

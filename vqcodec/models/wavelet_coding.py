@@ -10,7 +10,7 @@ import numpy as np
 
 from ..entropy.frame import LARGEST_VALUE
 from ..entropy.level_contexts import Coefficients
-from ..frame_grids import CodedFrame
+from ..frame_grids import CodedFrame, DecodedFrame
 from ..grids import grids_of, stages_of
 from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
@@ -110,4 +110,6 @@ def _frame_at(
     streams, coefficients = encoder.encode(index)
     stages = stages_of(coefficients)
     described = replace(description, step_index=index, stages=stages)
-    return CodedFrame(described, streams, grids_of(coefficients, stages)), coefficients
+    grids = grids_of(coefficients, stages)
+    decoded = DecodedFrame(encoder.foreground, grids, coefficients.offsets)
+    return CodedFrame(described, streams, decoded), coefficients
