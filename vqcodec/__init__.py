@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors
 
 if TYPE_CHECKING:
+    from .archive import Archive
     from .codec import decode, encode
     from .registry import list_models, load_model
     from .vqz import VQZ, verify
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VQZ",
+    "Archive",
     "__version__",
     "decode",
     "encode",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "Archive": "archive",
     "VQZ": "vqz",
     "decode": "codec",
     "encode": "codec",
