@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .archive import archive
 from .compare import compare
 from .compress import compress
 from .decompress import decompress
@@ -27,7 +28,7 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models, train):
+for command in (compress, decompress, info, test, compare, models, archive, train):
     vqz.add_command(command)
 
 

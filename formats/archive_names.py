@@ -87,7 +87,7 @@ def path_below(folder: Path, name: str) -> Path:
     if os.name == "nt":
         _check_on_windows(name)
     target = folder.joinpath(*name.split("/"))
-    inside, real = os.path.realpath(folder), os.path.realpath(target.parent)
+    inside, real = os.path.realpath(folder), os.path.realpath(target)
     if os.path.commonpath((inside, real)) != inside:
         raise FormatError(f"{name!r} would be written outside of {folder}, through a link")
     return target

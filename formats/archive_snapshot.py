@@ -19,6 +19,7 @@ from .canonical_json import parse_canonical_json
 
 FORMAT_NAME = "vqcodec archive"
 FORMAT_VERSION = (1, 0)
+DATA_ADDRESS = 512
 DATASETS = ("data", "header", "members", "scans")
 
 _MOST_OBJECTS = 64
@@ -89,7 +90,7 @@ def read_snapshot(descriptor: int, superblock: Superblock, read_at: ReadAt) -> S
         tables[name] = np.frombuffer(data, places[name].dtype)
     return Snapshot(
         end=superblock.end,
-        data_address=places["data"].address,
+        data_address=places["data"].address if places["data"].rows else DATA_ADDRESS,
         slots=_slots(header),
         index=index_of(tables["members"], tables["scans"], places["data"].size),
     )

@@ -17,7 +17,7 @@ from ..limits import DEFAULT_LIMITS
 from .archive_hdf5 import Superblock, dataset, group
 from .archive_names import check_name
 from .archive_reading import ArchiveFile
-from .archive_snapshot import FORMAT_NAME, FORMAT_VERSION, Snapshot
+from .archive_snapshot import DATA_ADDRESS, FORMAT_NAME, FORMAT_VERSION, Snapshot
 from .archive_tables import (
     VISIBLE,
     Index,
@@ -31,8 +31,6 @@ from .archive_tables import (
 from .atomic import appears_whole
 from .canonical_json import canonical_json
 from .file_lock import locked
-
-DATA_ADDRESS = 512
 
 _ALIGNMENT = 8
 _ROOM = 1 << 14  # for everything in a slot that is no row of a table
