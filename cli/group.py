@@ -10,6 +10,7 @@ from .compare import compare
 from .compress import compress
 from .decompress import decompress
 from .exits import Code, Failed
+from .export import export
 from .info import info
 from .models import models
 from .test import test
@@ -28,7 +29,7 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models, archive, train):
+for command in (compress, decompress, info, test, compare, models, archive, export, train):
     vqz.add_command(command)
 
 
