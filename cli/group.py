@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .archive import archive
 from .compare import compare
 from .compress import compress
 from .decompress import decompress
 from .exits import Code, Failed
+from .export import export
 from .info import info
 from .models import models
 from .test import test
@@ -27,7 +29,7 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models, train):
+for command in (compress, decompress, info, test, compare, models, archive, export, train):
     vqz.add_command(command)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
@@ -52,6 +53,50 @@ def _check_target(path: str, overwrite: bool) -> None:
         raise OSError(errno.EINVAL, "Not a regular file", path)
 
 
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Make an error name the file that the caller knows of."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = name, None
+        raise
+
+
+@contextmanager
+def appears_whole(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[str]:
+    """Give the name of a sibling to write; it becomes ``path`` when the block ends.
+
+    The block makes the sibling, and sees to it that its bytes reach the disk. On any failure,
+    Ctrl-C included, the sibling is removed and ``path`` is as it was.
+
+    Parameters
+    ----------
+    path, overwrite
+        As for `write_atomically`.
+
+    Raises
+    ------
+    FileExistsError, OSError
+        As for `write_atomically`; an error inside the block stays what it is.
+    """
+    name = os.fspath(path)
+    target = os.path.realpath(name) if overwrite else name
+    temporary = os.path.join(os.path.dirname(target), f".vqz-{os.urandom(8).hex()}.tmp")
+    with _naming(name):
+        _check_target(target, overwrite)
+    try:
+        yield temporary
+        with _naming(name):
+            if overwrite:
+                os.replace(temporary, target)
+            else:
+                _publish_new(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes, overwrite: bool = False) -> None:
     """Write ``data`` to ``path`` so that no reader ever sees a part of it.
 
@@ -77,20 +122,5 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, overwrite: bool 
         The folder is missing or not writable, the disk is full, or ``path`` is a folder or a
         device. The error names ``path``.
     """
-    name = os.fspath(path)
-    target = os.path.realpath(name) if overwrite else name
-    temporary = os.path.join(os.path.dirname(target), f".vqz-{os.urandom(8).hex()}.tmp")
-    try:
-        _check_target(target, overwrite)
-        try:
-            _write_new(temporary, data)
-            if overwrite:
-                os.replace(temporary, target)
-            else:
-                _publish_new(temporary, target)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-    except OSError as error:
-        error.filename, error.filename2 = name, None
-        raise
+    with _naming(os.fspath(path)), appears_whole(path, overwrite) as temporary:
+        _write_new(temporary, data)

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from . import errors
 
 if TYPE_CHECKING:
+    from .archive import Archive
     from .codec import decode, encode
+    from .codes_dataset import CodesDataset
+    from .codes_decoding import decode_codes
     from .registry import list_models, load_model
     from .vqz import VQZ, verify
 
@@ -22,8 +25,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "VQZ",
+    "Archive",
+    "CodesDataset",
     "__version__",
     "decode",
+    "decode_codes",
     "encode",
     "errors",
     "list_models",
@@ -32,8 +38,11 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "Archive": "archive",
+    "CodesDataset": "codes_dataset",
     "VQZ": "vqz",
     "decode": "codec",
+    "decode_codes": "codes_decoding",
     "encode": "codec",
     "list_models": "registry",
     "load_model": "registry",

@@ -26,6 +26,12 @@ class Limits:
         of a few hundred bytes from claiming gigabytes.
     voxels_free : int
         Voxels a file of any size may claim.
+    members : int
+        Members of an archive.
+    name_bytes : int
+        Length of the name of an archive's member, in UTF-8.
+    archive_header_bytes : int
+        Length of an archive's JSON header.
     """
 
     header_bytes: int = 1 << 20
@@ -35,6 +41,9 @@ class Limits:
     frames: int = 1 << 14
     voxels_per_byte: int = 1 << 10
     voxels_free: int = 1 << 16
+    members: int = 1 << 22
+    name_bytes: int = 1 << 10
+    archive_header_bytes: int = 1 << 16
 
 
 DEFAULT_LIMITS = Limits()

@@ -6,10 +6,10 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
@@ -23,9 +23,9 @@ from .formats.container import (
 )
 from .frame_grids import DecodedFrame, EntropyModel, decode_frame_grids, entropy_model
 from .grids import Grid, codes_sha256
-from .header import Header
+from .header import Header, ModelReference
 from .header_parsing import parse_figures, parse_header
-from .registry import LoadedModel, load_weights
+from .registry import LoadedModel, load_weights, locate_weights
 
 LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
 
@@ -34,6 +34,28 @@ LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
 def entropy_model_of(model: LoadedModel) -> EntropyModel:
     """Entropy model of loaded weights, built once."""
     return entropy_model(model.family, model.tensors)
+
+
+class ModelSource(Protocol):
+    """Where the weights of a file come from."""
+
+    def load_model(self, reference: ModelReference) -> LoadedModel:
+        """The model of this identity, or ModelUnavailableError."""
+
+    def weights_file(self, reference: ModelReference) -> bytes:
+        """Its weights file, or ModelUnavailableError."""
+
+
+class RegistrySource:
+    """The models of this installation."""
+
+    def load_model(self, reference: ModelReference) -> LoadedModel:
+        """Load a model from the registry's places."""
+        return load_weights(reference.id, expected_sha256=reference.sha256)
+
+    def weights_file(self, reference: ModelReference) -> bytes:
+        """Read the file that the model would be loaded from."""
+        return locate_weights(reference.id, expected_sha256=reference.sha256).read_bytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +68,13 @@ class VQZ:
         Checked bytes of the file.
     parsed : Header
         Its header.
+    models : ModelSource
+        Where its weights come from: the registry, or the archive that it was read from.
     """
 
     container: Container
     parsed: Header
+    models: ModelSource = field(default_factory=RegistrySource)
 
     @classmethod
     def from_container(cls, container: Container, file_size: int | None = None) -> VQZ:
@@ -174,12 +199,16 @@ class VQZ:
             If they are not to be had, or are not the same.
         """
         reference = self.parsed.model
-        model = load_weights(reference.id, expected_sha256=reference.sha256)
+        model = self.models.load_model(reference)
         if model.family != self.parsed.family:
             raise ModelUnavailableError(
                 f"model {model.id} is of family {model.family}, the file of {self.parsed.family}"
             )
         return model
+
+    def with_models(self, models: ModelSource) -> VQZ:
+        """The same file, whose weights come from elsewhere."""
+        return replace(self, models=models)
 
     def check_coder(self, model: EntropyModel) -> None:
         """Refuse a file whose entropy coder is not that of its model.
@@ -278,7 +307,11 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     OSError, FormatError, UnsupportedError, LimitExceededError, ModelUnavailableError
     """
-    vqz = VQZ.open(path)
+    return verify_codes(VQZ.open(path))
+
+
+def verify_codes(vqz: VQZ) -> dict[str, Any]:
+    """Check the codes of a file that was read; see :func:`verify`."""
     vqz.all_codes()
     return {
         "codes_sha256": vqz.parsed.codes_sha256,

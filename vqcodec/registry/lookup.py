@@ -28,6 +28,11 @@ def list_models(places: Places | None = None) -> list[ModelEntry]:
     return models
 
 
+def entry_of_identity(sha256: str) -> ModelEntry | None:
+    """Entry of the index with this identity, if there is one."""
+    return Places.from_environment().entry_of_identity(sha256)
+
+
 def load_model(model_id: str | None = None) -> LoadedModel:
     """Load a model by its id, by the path of its weights file, or the default one.
 

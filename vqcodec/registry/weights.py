@@ -119,18 +119,46 @@ def _name_and_identity(path: Path, modified_ns: int, size: int) -> tuple[str, st
 
 @lru_cache(maxsize=2)
 def _read(path: Path, modified_ns: int, size: int) -> LoadedModel:
-    from safetensors import SafetensorError, safe_open
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelUnavailableError(f"model file {path}: {error.strerror}") from error
+    return parse_weights(data, path)
+
+
+def parse_weights(data: bytes, path: Path) -> LoadedModel:
+    """Read the bytes of a weights file and compute the identity of the model in it.
+
+    Parameters
+    ----------
+    data : bytes
+    path : Path
+        Where they are from.
+
+    Raises
+    ------
+    ModelUnavailableError
+        They are no weights file of this package.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
 
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: _frozen(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: _frozen(array) for name, array in load(data).items()}
+        metadata = _metadata(data)
         config = json.loads(metadata["config"])
         family = metadata["family"]
         if config["family"] != family:
             raise ValueError("its metadata name two families")
         sha256 = identity_of(tensors, config)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise ModelUnavailableError(
             f"model file {path}: not a vqcodec weights file ({str(error) or type(error).__name__})"
         ) from error
@@ -144,6 +172,12 @@ def _read(path: Path, modified_ns: int, size: int) -> LoadedModel:
         training_data=metadata.get("training_data", ""),
         path=path,
     )
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The texts that a safetensors file carries; it was loaded before."""
+    length = int.from_bytes(data[:8], "little")
+    return dict(json.loads(data[8 : 8 + length]).get("__metadata__", {}))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -1,0 +1,137 @@
+"""``vqz export``: what is in compressed scans, as arrays for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .batch import Outcome, failure, overall, report
+from .console import Console
+from .exits import Code, Failed, explain, writing
+
+if TYPE_CHECKING:
+    from ..codes import Scans
+    from ..codes_export import ExportItem, Sink
+
+
+@click.group()
+def export() -> None:
+    """Write what is in compressed scans as arrays for other programs."""
+
+
+@export.command()
+@click.argument("source", metavar="INPUT", type=options.PATH)
+@click.option(
+    "-o",
+    "--output",
+    type=options.PATH,
+    required=True,
+    help="An HDF5 file (.h5), a Zarr folder (.zarr), or else a folder for .npz files.",
+)
+@options.overwrite
+@options.reporting
+def codes(
+    source: Path, output: Path, overwrite: bool, as_json: bool, quiet: bool, verbose: bool
+) -> int:
+    """Write the index grids of INPUT, a folder of VQZ files or an archive, as uint8 arrays.
+
+    The scans must be of one model. In HDF5 and Zarr the arrays "fine", "middle" and "coarse" are
+    stacks of (scan, code, D, H, W), so the scans must have one shape, too; in a folder every scan
+    has a file. With token models the codebooks are written as well. Needs no torch.
+    """
+    console = options.console_of(as_json, quiet, verbose)
+    from ..codes import scans_in
+    from ..errors import VqzError
+
+    try:
+        scans = scans_in(source)
+    except (OSError, VqzError) as error:
+        code, message = explain(error)
+        raise Failed(code, f"{source}: {message}") from error
+    items, failed = _items_of(scans)
+    found = [report(outcome, console, _describe) for outcome in failed]
+    if not items:
+        if not failed:
+            raise Failed(Code.NO_INPUT, f"{source}: no VQZ files inside")
+        return overall(found)
+    return _export(scans, items, output, overwrite, console, found)
+
+
+def _items_of(scans: Scans) -> tuple[list[ExportItem], list[Outcome]]:
+    from ..codes_export import items_of
+
+    items: list[ExportItem] = []
+    failed = []
+    for name in scans:
+        try:
+            items += items_of(scans, name)
+        except Exception as error:
+            failed.append(failure(name, error))
+    return items, failed
+
+
+def _export(
+    scans: Scans,
+    items: list[ExportItem],
+    output: Path,
+    overwrite: bool,
+    console: Console,
+    codes: list[Code],
+) -> Code:
+    from ..codes_export import sink_for
+
+    model = scans[items[0].scan.name].load_model()
+    try:
+        with writing(output), sink_for(output, items, model, overwrite) as sink:
+            outcomes = _exported(scans, items, sink, output)
+            for outcome in console.progress(outcomes, [item.name for item in items]):
+                codes.append(report(outcome, console, _describe))
+            if Code.DONE not in codes:
+                raise _NothingExportedError
+    except _NothingExportedError:
+        pass
+    return overall(codes)
+
+
+class _NothingExportedError(Exception):
+    """There is nothing to make a file of."""
+
+
+def _exported(scans: Scans, items: list[ExportItem], sink: Sink, output: Path) -> Iterator[Outcome]:
+    from ..codes import Grids, codes_of
+
+    name, grids = "", list[Grids]()
+    for item in items:
+        try:
+            if item.scan.name != name:
+                name, grids = "", codes_of(scans, item.scan, None)
+                name = item.scan.name
+        except Exception as error:
+            yield failure(item.name, error)
+            continue
+        yield _put(sink, item, grids[item.frame], output)
+
+
+def _put(sink: Sink, item: ExportItem, grids: Any, output: Path) -> Outcome:
+    """Write one item; the command goes on after all errors but those of the output."""
+    from ..errors import VqzError
+
+    try:
+        with writing(output):
+            sink.put(item, grids)
+    except VqzError as error:
+        return failure(item.name, error)
+    shapes = {level: list(grid.shape) for level, grid in grids.items()}
+    record = {"source": item.scan.name, "frame": item.frame, "name": item.name, "shapes": shapes}
+    return Outcome(item.name, record=record)
+
+
+def _describe(record: dict[str, Any]) -> list[str]:
+    shapes = ", ".join(
+        f"{level} {'x'.join(map(str, shape))}" for level, shape in record["shapes"].items()
+    )
+    return [f"{record['name']}: {shapes}"]
