@@ -7,9 +7,12 @@ to others.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from itertools import count, islice
 from typing import Any, TypeVar
 
 from .. import __version__
@@ -23,7 +26,6 @@ TASKS_A_THREAD = 4
 """Tasks handed out ahead, for each thread of the workers, so that none of them waits."""
 
 MISSING = "dask is not installed: pip install 'vqcodec[scale]'"
-CONNECT_SECONDS = "20s"
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def scheduler_at(address: str) -> Iterator[Any]:
     """
     distributed = _distributed()
     try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(address, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VqzError(f"no dask scheduler answers at {address} ({reason})") from None
@@ -75,43 +77,57 @@ def on_cluster(
     through makes dask try again; what fails every time, or has cost several workers their lives,
     is given to ``lost``.
     """
-    distributed = _distributed()
+    finished = _distributed().as_completed([], loop=client.loop)
     waiting = iter(jobs)
-    finished = distributed.as_completed([], with_results=False, raise_errors=False)
-    running: dict[str, tuple[Any, Job]] = {}
-    run_id = os.urandom(4).hex()
-    number = 0
+    running: dict[str, tuple[Any, Job, int]] = {}
+    names = (f"vqz-{os.urandom(4).hex()}-{number}" for number in count())
 
-    def submit() -> bool:
-        nonlocal number
-        for job in waiting:
-            number += 1
-            future = client.submit(
-                work, job, key=f"vqz-{run_id}-{number}", pure=False, retries=RETRIES
-            )
-            running[future.key] = (future, job)
-            finished.add(future)
-            return True
-        return False
+    def submit(job: Job, tries: int = 0) -> None:
+        future = client.submit(work, job, key=next(names), pure=False, retries=RETRIES)
+        running[future.key] = (future, job, tries)
+        finished.add(future)
 
     try:
         while True:
-            room = max(1, TASKS_A_THREAD * sum(client.nthreads().values()))
-            while len(running) < room and submit():
-                pass
+            for job in islice(waiting, max(0, _room(client) - len(running))):
+                submit(job)
             if not running:
                 return
             future = next(finished)
-            _, job = running.pop(future.key)
-            if future.status == "finished":
-                yield job, future.result()
+            _, job, tries = running.pop(future.key)
+            ended = _ended(future)
+            if ended is None and tries < RETRIES:
+                submit(job, tries + 1)
+            elif isinstance(ended, tuple):
+                yield job, ended[0]
             else:
-                error = future.exception() if future.status == "error" else None
-                yield job, lost(job, error or VqzError("was cancelled by the scheduler"))
-            future.release()
+                yield job, lost(job, ended or VqzError("its dask workers were lost"))
+    except (OSError, TimeoutError) as error:
+        raise VqzError("the dask scheduler is gone; run the same command again to go on") from error
     finally:
         with suppress(Exception):  # the scheduler may be gone
-            client.cancel([future for future, _ in running.values()], force=True)
+            client.cancel([future for future, _, _ in running.values()], force=True)
+
+
+def _room(client: Any) -> int:
+    """Tasks to have under way; one where there are no workers yet."""
+    threads: int = sum(client.nthreads().values())
+    return max(1, TASKS_A_THREAD * threads)
+
+
+def _ended(future: Any) -> tuple[Any] | Exception | None:
+    """The result of a task, or its error, or nothing where it was lost with its worker."""
+    if future.status == "error":
+        error = future.exception()
+        if type(error).__name__ == "KilledWorker":
+            return VqzError("several dask workers died on it, perhaps for want of memory")
+        return error if isinstance(error, Exception) else VqzError(f"failed with {error!r}")
+    if future.status != "finished":
+        return None
+    try:
+        return (future.result(),)
+    except CancelledError:
+        return None
 
 
 def _distributed() -> Any:
@@ -119,6 +135,9 @@ def _distributed() -> Any:
         import distributed
     except ImportError:
         raise VqzError(MISSING) from None
+    # A lost worker is dealt with here; dask would tell about it in lines of its own.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 
