@@ -3,57 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .console import Console, complain
-from .exits import Code, Failed, Terminated, end_on_signal, explain
+from .exits import Code
+from .outcomes import AnyJob, Outcome, Record, attempt, failure
 
-
-class Job(Protocol):
-    """Something to do with one file."""
-
-    @property
-    def source(self) -> Path | str:
-        """The file, ``-``, or another name of what the job is about."""
-
-
-AnyJob = TypeVar("AnyJob", bound=Job)
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job: a record if it is done, else a code and a message."""
-
-    source: Path | str
-    record: Record | None = None
-    code: Code = Code.DONE
-    message: str = ""
-    trace: str = ""
-
-
-def attempt(work: Callable[[AnyJob], Record], job: AnyJob) -> Outcome:
-    """Do one job; every error becomes an outcome."""
-    try:
-        return Outcome(job.source, record=work(job))
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        return failure(job.source, error)
-
-
-def failure(source: Path | str, error: Exception) -> Outcome:
-    """Turn an error into an outcome."""
-    code, message = explain(error)
-    trace = "".join(traceback.format_exception(error))
-    return Outcome(source, code=code, message=message, trace=trace)
+__all__ = ["Outcome", "Record", "attempt", "failure", "outcomes", "overall", "report", "run_jobs"]
 
 
 def run_jobs(
@@ -86,12 +43,32 @@ def run_jobs(
     codes = []
     for outcome in failed_before:
         codes.append(report(outcome, console, describe))
-    alone = at_once < 2 or len(jobs) < 2
-    outcomes = _in_turn(work, jobs) if alone else _at_once(work, jobs, at_once)
-    names = [str(job.source) if alone else f"{at_once} files at once" for job in jobs]
-    for outcome in console.progress(outcomes, names):
+    at_once = min(at_once, len(jobs))
+    names = [str(job.source) if at_once < 2 else f"{at_once} files at once" for job in jobs]
+    for _, outcome in console.progress(outcomes(work, jobs, at_once), names):
         codes.append(report(outcome, console, describe))
     return overall(codes)
+
+
+def outcomes(
+    work: Callable[[AnyJob], Record], jobs: Iterable[AnyJob], at_once: int
+) -> Iterator[tuple[AnyJob, Outcome]]:
+    """Do jobs, one after the other or several at once, and yield each as it ends.
+
+    Parameters
+    ----------
+    work : callable
+        As for `run_jobs`.
+    jobs : iterable
+        Picklable; the next is taken when there is room for it.
+    at_once : int
+        Number of processes; this one does the work if it is less than 2.
+    """
+    if at_once < 2:
+        return ((job, attempt(work, job)) for job in jobs)
+    from .processes import in_processes
+
+    return in_processes(work, jobs, at_once)
 
 
 def report(outcome: Outcome, console: Console, describe: Callable[[Record], list[str]]) -> Code:
@@ -112,63 +89,3 @@ def report(outcome: Outcome, console: Console, describe: Callable[[Record], list
 def overall(codes: Sequence[Code]) -> Code:
     """Return the code that all files share, or else that some failed."""
     return codes[0] if len(set(codes)) == 1 else Code.SOME_FAILED if codes else Code.DONE
-
-
-def _in_turn(work: Callable[[AnyJob], Record], jobs: Sequence[AnyJob]) -> Iterator[Outcome]:
-    for job in jobs:
-        yield attempt(work, job)
-
-
-def _at_once(
-    work: Callable[[AnyJob], Record], jobs: Sequence[AnyJob], at_once: int
-) -> Iterator[Outcome]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
-    workers = min(at_once, len(jobs))
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    executor = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _start_worker, (threads,)
-    )
-    try:
-        with _interrupts_ignored():
-            sources = {executor.submit(_attempt_or_leave, work, job): job.source for job in jobs}
-        for future in as_completed(sources):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                died = "a process died, perhaps for want of memory; try again with a smaller -j"
-                yield failure(sources[future], Failed(Code.IO, died))
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
-    finally:
-        executor.shutdown()
-
-
-def _start_worker(threads: int) -> None:
-    """Share the cores among the workers; end on SIGTERM only, which the first process sends."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, end_on_signal)
-
-
-def _attempt_or_leave(work: Callable[[AnyJob], Record], job: AnyJob) -> Outcome:
-    try:
-        return attempt(work, job)
-    except Terminated:
-        os._exit(Code.TERMINATED)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes start that inherit deafness to Ctrl-C: this one tells them when to end."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..folders.names import stored_in
 from . import options
 from .batch import Outcome, Record, failure, run_jobs
 from .console import file_size
 from .exits import Code, Failed, writing
+from .folder_options import folder_options, folder_options_of, match
 from .interrupts import deferred_signals
 from .names import (
     STREAM,
@@ -26,9 +28,10 @@ from .names import (
     read_stdin,
     vqz_name,
     write_stdout,
-    written_with,
 )
 from .sizes import decibels, significant, size_figures
+
+NOT_SETTINGS = ("source", "target", "suffix", "device", "force", "overwrite", "make_folders")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class CompressJob:
     metavar="SUFFIX",
     help="Suffix to restore a volume from stdin with, such as .nii.gz.",
 )
+@match
+@folder_options
 @options.overwrite
 @options.dry_run
 @options.jobs
@@ -93,15 +98,60 @@ def compress(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    **more: Any,
 ) -> int:
     """Turn scan.nii.gz into scan.vqz.
 
     VOLUMES are NIfTI (.nii, .nii.gz, .hdr/.img), MGH/MGZ, Analyze or NumPy files; with -r also
     folders of them; - is stdin. Without --quality, --ratio, --bytes or --psnr the file is at
     most 0.825 percent of the volume as float32.
+
+    With -r and --output-dir the tree is mirrored, and a journal is kept in the output folder: the
+    same command, run again, goes on where it was stopped.
     """
     aims = {"quality": quality, "ratio": ratio, "target_bytes": target_bytes, "psnr": psnr}
     check_aims(aims)
+    folder = options.run_folder_of(recursive, output, output_dir)
+    chosen = folder_options_of(more, at_once, is_folder_run=folder is not None)
+    template = CompressJob(
+        source=STREAM,
+        target=STREAM,
+        suffix=suffix,
+        aims=aims,
+        effort=effort,
+        model=model,
+        drop_air=drop_air,
+        device=device,
+        force=force,
+        overwrite=overwrite or folder is not None,
+        make_folders=output_dir is not None,
+    )
+    if suffix is not None and volumes != (STREAM,):
+        raise click.UsageError("--suffix is for a volume on stdin (-)")
+    if folder is not None:
+        from .folder_run import FolderRun, matcher, plan_folder, plan_run, run_folder
+
+        plan = plan_run(
+            volumes,
+            folder,
+            action="compress",
+            wanted=matcher(chosen.match, is_volume),
+            result_of=lambda _source, relative: vqz_name(relative),
+            copy_others=chosen.copy_others,
+        )
+        run = FolderRun(
+            plan=plan,
+            folder=folder,
+            settings=settings_of(template),
+            convert=compress_one,
+            job_of=lambda source, target: replace(template, source=source, target=target),
+            describe=describe_more if verbose else describe,
+            options=chosen,
+            overwrite=overwrite,
+            at_once=at_once,
+            console=options.console_of(as_json, quiet, verbose),
+        )
+        return plan_folder(run) if dry_run else run_folder(run)
     found, missing = find_files(volumes, is_volume, recursive)
     targets = options.targets_of(
         [(each, vqz_name(each.relative)) for each in found], volumes, output, output_dir
@@ -109,35 +159,32 @@ def compress(
     to_stdout = STREAM in targets
     if to_stdout and sys.stdout.isatty():
         raise click.UsageError("compressed data are not written to a terminal; use -o")
-    if suffix is not None and volumes != (STREAM,):
-        raise click.UsageError("--suffix is for a volume on stdin (-)")
-    check_distinct([(each.source, target) for each, target in zip(found, targets, strict=True)])
-    console = options.console_of(as_json, quiet, verbose, stdout_is_taken=to_stdout)
-    jobs = [
-        CompressJob(
-            source=each.source,
-            target=target,
-            suffix=suffix,
-            aims=aims,
-            effort=effort,
-            model=model,
-            drop_air=drop_air,
-            device=device,
-            force=force,
-            overwrite=overwrite,
-            make_folders=output_dir is not None,
-        )
-        for each, target in zip(found, targets, strict=True)
-    ]
+    pairs = [(each.source, target) for each, target in zip(found, targets, strict=True)]
+    check_distinct(pairs)
     failed: list[Outcome] = [failure(path, error) for path, error in missing]
     return run_jobs(
         plan_one if dry_run else compress_one,
-        jobs,
+        [replace(template, source=source, target=target) for source, target in pairs],
         at_once=1 if dry_run else at_once,
-        console=console,
+        console=options.console_of(as_json, quiet, verbose, stdout_is_taken=to_stdout),
         describe=describe_plan if dry_run else describe_more if verbose else describe,
         failed_before=failed,
     )
+
+
+def settings_of(job: CompressJob) -> dict[str, Any]:
+    """What the bytes of a result depend on, apart from the volume and the device."""
+    from ..registry import locate_weights
+    from ..registry.weights import name_and_identity
+
+    model, sha256 = name_and_identity(locate_weights(job.model))
+    kept = {
+        field.name: getattr(job, field.name)
+        for field in fields(job)
+        if field.name not in (*NOT_SETTINGS, "aims")
+    }
+    aims = {name: aim for name, aim in job.aims.items() if aim is not None}
+    return {**kept, **aims, "model": model, "model_sha256": sha256}
 
 
 def check_aims(aims: Mapping[str, Any]) -> None:
@@ -167,8 +214,8 @@ def describe_plan(record: Record) -> list[str]:
     return [f"{record['source']} -> {record['output']}"]
 
 
-def compress_one(job: CompressJob) -> Record:
-    """Compress one volume."""
+def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> Record:
+    """Compress one volume; ``check`` is called before anything is written."""
     plan_one(job)
     with deferred_signals():
         from .. import encode
@@ -184,6 +231,8 @@ def compress_one(job: CompressJob) -> Record:
         device=job.device,
         force=job.force,
     )
+    if check is not None:
+        check()
     if job.target == STREAM:
         write_stdout(vqz.to_bytes())
     else:
@@ -202,16 +251,9 @@ def compress_one(job: CompressJob) -> Record:
     }
     if job.source != STREAM:
         record["source_suffix"] = volume["suffix"]
-        record["source_bytes"] = sum(file.stat().st_size for file in source_files(job.source))
+        record["source_bytes"] = sum(file.stat().st_size for file in stored_in(job.source))
         record["percent_of_source"] = 100 * vqz.nbytes / record["source_bytes"]
     return record
-
-
-def source_files(path: Path) -> tuple[Path, ...]:
-    """Return the files a volume is stored in: two for a header and image pair."""
-    from ..formats.volumes import pair_paths
-
-    return pair_paths(path) if len(written_with(path)) > 1 else (path,)
 
 
 def describe(record: Record) -> list[str]:

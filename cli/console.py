@@ -66,8 +66,13 @@ class Console:
         stream = sys.stderr if self.stdout_is_taken else sys.stdout
         if self.as_json:
             put(json.dumps(record, sort_keys=True, default=str), stream)
-        elif self.verbosity >= 0:
+        elif self.verbosity >= 0 and lines:
             put("\n".join(printable(line) for line in lines), stream)
+
+    def note(self, text: str) -> None:
+        """Say something on the way, on stderr, unless only errors are wanted."""
+        if self.verbosity >= 0:
+            complain(text)
 
     def progress(self, items: Iterable[T], names: Sequence[str]) -> Iterator[T]:
         """Pass the items on; if someone is watching, show which one is worked on.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
 from .batch import Outcome, Record, failure, run_jobs
 from .exits import Code, Failed, writing
+from .folder_options import folder_options, folder_options_of
 from .interrupts import deferred_signals
 from .names import (
     STREAM,
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DecompressJob:
-    """One VQZ file to decompress, and where to; ``data`` is what was on stdin."""
+    """One VQZ file to decompress, and where to.
+
+    ``data`` is what was on stdin; ``volume`` is None where the file has not been looked at yet.
+    """
 
     source: Path
     target: Path
     data: bytes | None
-    volume: VolumeDescription
+    volume: VolumeDescription | None
     region: tuple[slice, ...] | None
     device: str
     overwrite: bool
@@ -56,6 +61,7 @@ class DecompressJob:
     callback=lambda _context, _option, value: parse_region(value),
     help="Only this region, in voxels of the volume, ends not included; 10:20,:,:5 is fine.",
 )
+@folder_options
 @options.overwrite
 @options.dry_run
 @options.jobs
@@ -74,20 +80,62 @@ def decompress(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    **more: Any,
 ) -> int:
     """Turn scan.vqz into scan.nii.gz, or what it was.
 
     FILES are VQZ files; with -r also folders of them; - is stdin. The name given with -o may
     leave out or add .gz, but cannot change the format. A region becomes a volume whose affine
     puts its voxels where they were.
+
+    With -r and --output-dir the tree is mirrored, and a journal is kept in the output folder: the
+    same command, run again, goes on where it was stopped.
     """
+    folder = options.run_folder_of(recursive, output, output_dir)
+    chosen = folder_options_of(more, at_once, is_folder_run=folder is not None)
+    template = DecompressJob(
+        source=STREAM,
+        target=STREAM,
+        data=None,
+        volume=None,
+        region=region,
+        device=device,
+        overwrite=overwrite or folder is not None,
+        make_folders=output_dir is not None,
+    )
+    if folder is not None:
+        from .folder_run import FolderRun, plan_folder, plan_run, run_folder
+
+        plan = plan_run(
+            files,
+            folder,
+            action="decompress",
+            wanted=is_vqz,
+            result_of=lambda source, relative: volume_name(
+                relative, volume_of(source, None).suffix
+            ),
+            copy_others=chosen.copy_others,
+        )
+        run = FolderRun(
+            plan=plan,
+            folder=folder,
+            settings={} if region is None else {"region": shown_region(region)},
+            convert=decompress_one,
+            job_of=lambda source, target: replace(template, source=source, target=target),
+            describe=describe,
+            options=chosen,
+            overwrite=overwrite,
+            at_once=at_once,
+            console=options.console_of(as_json, quiet, verbose),
+        )
+        return plan_folder(run) if dry_run else run_folder(run)
     found, missing = find_files(files, is_vqz, recursive)
     failed: list[Outcome] = [failure(path, error) for path, error in missing]
     readable: list[tuple[Found, bytes | None, VolumeDescription]] = []
     for each in found:
         try:
             data = read_stdin() if each.source == STREAM else None
-            readable.append((each, data, _volume_of(each.source, data)))
+            readable.append((each, data, volume_of(each.source, data)))
         except Exception as error:
             failed.append(failure(each.source, error))
     named = [(each, volume_name(each.relative, volume.suffix)) for each, _, volume in readable]
@@ -99,16 +147,7 @@ def decompress(
     check_distinct([(each.source, target) for (each, _, _), target in pairs])
     console = options.console_of(as_json, quiet, verbose, stdout_is_taken=to_stdout)
     jobs = [
-        DecompressJob(
-            source=each.source,
-            target=target,
-            data=data,
-            volume=volume,
-            region=region,
-            device=device,
-            overwrite=overwrite,
-            make_folders=output_dir is not None,
-        )
+        replace(template, source=each.source, target=target, data=data, volume=volume)
         for (each, data, volume), target in pairs
     ]
     return run_jobs(
@@ -121,7 +160,8 @@ def decompress(
     )
 
 
-def _volume_of(path: Path, data: bytes | None) -> VolumeDescription:
+def volume_of(path: Path, data: bytes | None) -> VolumeDescription:
+    """Read what a file, or what came in on stdin, says about its volume."""
     from ..formats.container import read_prefix
     from ..header_parsing import parse_header
 
@@ -143,6 +183,12 @@ def parse_region(text: str | None) -> tuple[slice, ...] | None:
         raise click.BadParameter(f"{text!r} is not of the form 10:20,0:64,5:") from None
 
 
+def shown_region(region: tuple[slice, ...]) -> str:
+    """Write slices the way `parse_region` reads them."""
+    sides = [["" if n is None else str(n) for n in (each.start, each.stop)] for each in region]
+    return ",".join(":".join(side) for side in sides)
+
+
 def _slice(part: str) -> slice:
     start, stop = (int(side) if side.strip() else None for side in part.split(":"))
     return slice(start, stop)
@@ -154,32 +200,33 @@ def plan_one(job: DecompressJob) -> Record:
 
     from ..formats.known import fits, format_of, volume_suffix
 
-    suffix = volume_suffix(job.target) if job.target != STREAM else job.volume.suffix
-    if not fits(format_of(job.volume.format), suffix):
+    volume = job.volume or volume_of(job.source, job.data)
+    suffix = volume_suffix(job.target) if job.target != STREAM else volume.suffix
+    if not fits(format_of(volume.format), suffix):
         raise Failed(
             Code.USAGE,
-            f"holds a volume to be written as {job.volume.suffix}; "
+            f"holds a volume to be written as {volume.suffix}; "
             f"{job.target} would be another format",
         )
     if job.region is not None:
         from ..spans import spans_of
 
         try:
-            spans_of(job.region, job.volume.shape)
+            spans_of(job.region, volume.shape)
         except ValueError as error:
             raise Failed(Code.USAGE, str(error)) from None
     check_target(job.target, job.overwrite, job.make_folders)
     return {
         "source": str(job.source),
         "output": str(job.target),
-        "shape": list(job.volume.shape),
-        "dtype": np.dtype(job.volume.dtype).name,
+        "shape": list(volume.shape),
+        "dtype": np.dtype(volume.dtype).name,
         "dry_run": True,
     }
 
 
-def decompress_one(job: DecompressJob) -> Record:
-    """Decompress one file."""
+def decompress_one(job: DecompressJob, check: Callable[[], None] | None = None) -> Record:
+    """Decompress one file; ``check`` is called before anything is written."""
     record = plan_one(job)
     with deferred_signals():
         from ..codec import decode_volume
@@ -195,6 +242,8 @@ def decompress_one(job: DecompressJob) -> Record:
 
         volume = decode_region(vqz, job.region, device=job.device)
         record["shape"] = list(volume.array.shape)
+    if check is not None:
+        check()
     if job.target == STREAM:
         write_stdout(volume_to_bytes(volume))
     else:

@@ -10,11 +10,33 @@ from pathlib import Path
 
 import click
 
+from ..folders.names import (
+    is_second_of_pair,
+    is_volume,
+    is_vqz,
+    volume_name,
+    vqz_name,
+    written_with,
+)
+from ..folders.tree import files_below
 from .exits import Code, Failed
 
+__all__ = [
+    "STREAM",
+    "Found",
+    "check_distinct",
+    "check_target",
+    "find_files",
+    "is_volume",
+    "is_vqz",
+    "read_stdin",
+    "volume_name",
+    "vqz_name",
+    "write_stdout",
+    "written_with",
+]
+
 STREAM = Path("-")
-VQZ_SUFFIX = ".vqz"
-PAIRS = ((".hdr", ".img"), (".hdr.gz", ".img.gz"))
 
 
 @dataclass(frozen=True)
@@ -25,84 +47,32 @@ class Found:
     relative: Path
 
 
-def is_vqz(path: Path) -> bool:
-    """Return whether a file's name says that it is a VQZ file."""
-    return path.suffix.lower() == VQZ_SUFFIX
-
-
-def is_volume(path: Path) -> bool:
-    """Return whether a file's name says that it is a volume."""
-    from ..formats.known import volume_suffix
-
-    return bool(volume_suffix(path))
-
-
-def vqz_name(path: Path) -> Path:
-    """``scan.nii.gz`` -> ``scan.vqz``."""
-    from ..formats.known import volume_suffix
-
-    return path.with_name(path.name.removesuffix(volume_suffix(path)) + VQZ_SUFFIX)
-
-
-def volume_name(path: Path, suffix: str) -> Path:
-    """``scan.vqz`` -> ``scan.nii.gz``."""
-    stem = path.name[: -len(VQZ_SUFFIX)] if is_vqz(path) else path.name
-    return path.with_name(stem + suffix)
-
-
-def written_with(path: Path) -> tuple[Path, ...]:
-    """Return the files that writing a volume to ``path`` makes: two for a header and image pair."""
-    for pair in PAIRS:
-        for suffix in pair:
-            if path.name.lower().endswith(suffix):
-                stem, ending = path.name[: -len(suffix)], path.name[-len(suffix) :]
-                parts = [part.upper() if ending.isupper() else part for part in pair]
-                return tuple(path.with_name(stem + part) for part in parts)
-    return (path,)
-
-
 def find_files(
     arguments: Sequence[Path], wanted: Callable[[Path], bool], recursive: bool
-) -> tuple[list[Found], list[tuple[Path, Failed]]]:
+) -> tuple[list[Found], list[tuple[Path, Exception]]]:
     """Expand the arguments of a command.
 
     A file is taken as it is. A folder needs ``recursive``, and gives the files in it that are
     wanted, hidden ones aside, in the order of their names; of a header and image pair, the header.
     """
     found: list[Found] = []
-    failures: list[tuple[Path, Failed]] = []
+    failures: list[tuple[Path, Exception]] = []
+    unreadable: list[tuple[Path, OSError]] = []
     for argument in arguments:
         if argument == STREAM or not argument.is_dir():
             found.append(Found(argument, Path(argument.name)))
         elif not recursive:
             failures.append((argument, Failed(Code.NO_INPUT, "is a folder (-r goes into it)")))
         else:
-            inside = _files_below(argument, wanted)
+            inside = [
+                path
+                for path in files_below(argument, unreadable)
+                if not path.name.startswith(".") and wanted(path) and not is_second_of_pair(path)
+            ]
             found.extend(Found(path, path.relative_to(argument)) for path in inside)
             if not inside:
                 failures.append((argument, Failed(Code.NO_INPUT, "no files to work on inside")))
-    return found, failures
-
-
-def _files_below(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        visible = [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
-        found.extend(path for path in visible if wanted(path) and not _is_second_of_pair(path))
-    return found
-
-
-def _is_second_of_pair(path: Path) -> bool:
-    from ..errors import VolumeError
-    from ..formats.volumes import pair_paths
-
-    if len(written_with(path)) == 1:
-        return False
-    try:
-        return pair_paths(path)[0] != path
-    except VolumeError:
-        return False
+    return found, [*failures, *unreadable]
 
 
 def read_stdin() -> bytes:

@@ -104,6 +104,13 @@ def console_of(
     return Console(verbose - quiet, as_json=as_json, stdout_is_taken=stdout_is_taken)
 
 
+def run_folder_of(recursive: bool, output: Path | None, output_dir: Path | None) -> Path | None:
+    """Return the output folder of a run over whole folders; None for any other command line."""
+    if output is not None and output_dir is not None:
+        raise click.UsageError("-o and --output-dir exclude each other")
+    return output_dir if recursive else None
+
+
 def targets_of(
     found: Sequence[tuple[Found, Path]],
     arguments: Sequence[Path],
@@ -121,8 +128,6 @@ def targets_of(
     output, output_dir : Path or None
         The options of those names.
     """
-    if output is not None and output_dir is not None:
-        raise click.UsageError("-o and --output-dir exclude each other")
     if output is not None:
         if len(arguments) != 1 or arguments[0].is_dir():
             raise click.UsageError("-o names the result of one file; use --output-dir")

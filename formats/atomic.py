@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 _NO_HARD_LINKS = frozenset(
@@ -13,10 +13,11 @@ _NO_HARD_LINKS = frozenset(
 )
 
 
-def _write_new(path: str, data: bytes) -> None:
+def _write_new(path: str, chunks: Iterable[bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags, 0o666), "wb") as stream:
-        stream.write(data)
+        for chunk in chunks:
+            stream.write(chunk)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -97,7 +98,9 @@ def appears_whole(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
             os.unlink(temporary)
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, overwrite: bool = False) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], data: bytes | Iterable[bytes], overwrite: bool = False
+) -> None:
     """Write ``data`` to ``path`` so that no reader ever sees a part of it.
 
     The bytes go to a sibling file, reach the disk, and only then take the name. On any
@@ -108,8 +111,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, overwrite: bool 
     ----------
     path : str or os.PathLike of str
         The file to write. With ``overwrite``, a symbolic link is followed.
-    data : bytes
-        The whole content.
+    data : bytes or iterable of bytes
+        The whole content, at once or in parts.
     overwrite : bool
         Replace an existing regular file. Without it an existing file is never touched,
         not even one that another process creates meanwhile.
@@ -123,4 +126,4 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, overwrite: bool 
         device. The error names ``path``.
     """
     with _naming(os.fspath(path)), appears_whole(path, overwrite) as temporary:
-        _write_new(temporary, data)
+        _write_new(temporary, (data,) if isinstance(data, bytes) else data)
