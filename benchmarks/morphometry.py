@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
 
 from vqcodec import metrics
 
@@ -28,6 +27,7 @@ from .scans import Entry, Scan, data_folder
 from .segmentation import TISSUES, Labels, SegmentationError, Segmenter, segmented
 
 RECORD_DEFINITION = "tissue dice, volume change, manual dice, foreground psnr: 1"
+FLOOR_DEFINITION = "rigid by ANTs, labels by nearest neighbour: 1"
 
 Triple = tuple[float, float, float]
 
@@ -155,64 +155,52 @@ def volume_changes(before: Labels, after: Labels) -> Triple:
 def rescan_floor(
     first: Scan,
     second: Scan,
-    affines: tuple[NDArray[np.float64], NDArray[np.float64]],
     segmenter: Segmenter,
     cache: Path | None = None,
-    register: Callable[..., Any] | None = None,
+    register: Callable[[Scan, Scan, Labels], Labels] | None = None,
 ) -> Floor:
-    """Tissues of two scans of one person.
+    """Tissues of two scans of one person, from the cache where they are there.
 
     Parameters
     ----------
-    affines : tuple of ndarray
-        Voxels to millimetres of either scan.
     register : callable, optional
-        ``(second, first, affines)`` to the second scan on the grid of the first; the rigid
-        registration of DIPY by default.
+        ``(first, second, labels)``: labels of the second scan on the grid of the first; by
+        default the rigid registration of ANTs.
 
     Raises
     ------
     SegmentationError
         One of them cannot be segmented.
+    ImportError
+        ANTs is not installed.
     """
-    before = segmented(segmenter, first, first.values, cache)
+    parts = [first.values_digest, second.values_digest, segmenter.name, segmenter.software()]
+    digest = hashlib.sha256(json.dumps([FLOOR_DEFINITION, *parts]).encode()).hexdigest()[:20]
+    path = (cache or cache_folder()) / first.name / "morphometry" / f"rescan_{digest}.json"
+    if path.is_file():
+        record = json.loads(path.read_text(encoding="utf-8"))
+        dice, volume = (tuple(record[name]) for name in ("dice", "volume"))
+        return Floor(record["first"], record["second"], dice, volume)
+    one = segmented(segmenter, first, first.values, cache)
     other = segmented(segmenter, second, second.values, cache)
-    moved = (register or rigidly_moved)(second.values, first.values, affines)
-    inside = first.foreground & (moved > 0)
-    common = Scan(first.name, first.group, first.whole_head, first.values, inside)
-    after = segmented(segmenter, common, moved, cache)
-    return Floor(
-        first.name,
-        second.name,
-        overlaps(np.where(inside, before, 0).astype(np.uint8), after),
-        volume_changes(before, other),
-    )
+    moved = (register or rigidly_moved)(first, second, other)
+    floor = Floor(first.name, second.name, overlaps(one, moved), volume_changes(one, other))
+    write_atomically(path, json.dumps(asdict(floor)).encode())
+    return floor
 
 
-def rigidly_moved(
-    moving: NDArray[np.float32],
-    fixed: NDArray[np.float32],
-    affines: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> NDArray[np.float32]:
-    """One volume on the grid of another, by DIPY's rigid registration and linear interpolation."""
-    align = importlib.import_module("dipy.align")
-    moved, _ = align.affine_registration(
-        moving,
+def rigidly_moved(first: Scan, second: Scan, labels: Labels) -> Labels:
+    """Labels of the second scan on the grid of the first: rigid, nearest neighbour."""
+    ants = importlib.import_module("ants")
+    fixed, moving = ants.from_numpy(first.values), ants.from_numpy(second.values)
+    found = ants.registration(fixed, moving, "Rigid")
+    moved = ants.apply_transforms(
         fixed,
-        moving_affine=affines[1],
-        static_affine=affines[0],
-        pipeline=["center_of_mass", "translation", "rigid"],
-        level_iters=[100, 50, 20],
-        sigmas=[3.0, 1.0, 0.0],
-        factors=[4, 2, 1],
+        ants.from_numpy(labels.astype(np.float32)),
+        found["fwdtransforms"],
+        interpolator="nearestNeighbor",
     )
-    return np.clip(np.asarray(moved, np.float32), 0.0, 1.0)
-
-
-def affine_of(entry: Entry) -> NDArray[np.float64]:
-    """Voxels to millimetres of a scan of the data folder."""
-    image = cast(nib.spatialimages.SpatialImage, nib.load(data_folder() / entry.path))
-    return np.asarray(image.affine, dtype=np.float64)
+    return np.asarray(moved.numpy()).astype(np.uint8)
 
 
 def restored(record: dict[str, Any]) -> Morphometry:

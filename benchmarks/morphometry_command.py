@@ -17,7 +17,6 @@ from .documents import Document, data_hashes, show, started, write
 from .morphometry import (
     Floor,
     Morphometry,
-    affine_of,
     manual_labels,
     measured,
     rescan_floor,
@@ -27,7 +26,7 @@ from .own_curve import OURS, OwnCodec, findable, identity_of_model, own_codec
 from .peers import Peer, named_peers
 from .report import REFERENCE_GROUP
 from .scan_choice import json_option, listed, loaded, scan_options
-from .scans import DataFolderError, Entry, Scan
+from .scans import Entry, Scan
 from .segmentation import SEGMENTERS, SegmentationError, Segmenter, segmented
 
 RATES = (0.2, 0.35, 0.825)
@@ -95,16 +94,16 @@ def morphometry_command(
             plots=tuple(plots(results, floors)),
             settings=settings,
             data=data_hashes(entries),
-            records=tuple(asdict(one) for one in (*results, *floors)),
+            records=(*map(asdict, results), *map(asdict, floors)),
             not_measured=(*missing, *notes(results)),
         )
 
-    seen: dict[str, tuple[Entry, Scan]] = {}
+    seen: dict[str, Scan] = {}
     with findable(model):
         for entry, scan in loaded(entries):
             results += scan_results(entry, scan, (codec, identity), peers, rates, chosen_segmenter)
             if any(entry.subject in pair for pair in RESCANS):
-                seen[entry.subject] = (entry, scan)
+                seen[entry.subject] = scan
             write(output, record, document())
     floors += found_floors(seen, chosen_segmenter, missing)
     finished = document()
@@ -159,21 +158,18 @@ def scan_results(
     return found
 
 
-def found_floors(
-    seen: Mapping[str, tuple[Entry, Scan]], segmenter: Segmenter, missing: list[str]
-) -> list[Floor]:
+def found_floors(seen: Mapping[str, Scan], segmenter: Segmenter, missing: list[str]) -> list[Floor]:
     """Rescan floors of the pairs that were measured; ``missing`` gets a line for the others."""
     floors = []
     for names in RESCANS:
         if not all(name in seen for name in names):
             missing.append(f"rescan floor: {' and '.join(names)} are not both among the scans")
             continue
-        (first, one), (second, other) = (seen[name] for name in names)
+        first, second = (seen[name] for name in names)
         say(f"rescan floor: {' and '.join(names)}")
         try:
-            affines = affine_of(first), affine_of(second)
-            floors.append(rescan_floor(one, other, affines, segmenter))
-        except (SegmentationError, DataFolderError, ImportError) as error:
+            floors.append(rescan_floor(first, second, segmenter))
+        except (RuntimeError, ImportError) as error:  # what fails to segment: the former
             missing.append(f"rescan floor: {error}")
     return floors
 

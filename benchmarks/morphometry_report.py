@@ -53,9 +53,9 @@ def preservation(results: Sequence[Morphometry], floors: Sequence[Floor], segmen
     remarks = list(CONVENTIONS)
     if floors:
         remarks.append(
-            "Rescan: another scan of the same person, registered rigidly for Dice, with the "
-            "interpolation that takes. A codec whose figures are better than this changes less "
-            "than scanning again."
+            "Rescan: another scan of the same person, each segmented on its own grid; for Dice, "
+            "the labels of the second are registered rigidly to the first (nearest neighbour). A "
+            "codec whose figures are better than this changes less than scanning again."
         )
     return Table(title, columns, tuple(rows), tuple(remarks))
 
