@@ -15,6 +15,7 @@ from .bd_rate_command import bd_rate_command
 from .curves import usable
 from .machine import described, machine
 from .morphometry_command import morphometry_command
+from .paper_tables_command import paper_tables_command
 from .peers import Peer, all_peers
 from .quantisers_command import quantisers_command
 from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its_api
@@ -56,6 +57,7 @@ main.add_command(quantisers_command)
 main.add_command(bd_rate_command)
 main.add_command(ablation_command)
 main.add_command(morphometry_command)
+main.add_command(paper_tables_command)
 
 
 @main.command("machine")

@@ -64,10 +64,9 @@ def own_file(
     VqzError
         The codec refuses.
     """
-    parts = [scan.values_digest, codec.name, dict(identity), dict(aim), sources_digest()]
+    parts = [scan.values_digest, dict(identity), dict(aim), sources_digest()]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-    name = codec.name.lower().replace(" ", "-")
-    path = (cache or cache_folder()) / scan.name / f"{name}_{key}.vqz"
+    path = (cache or cache_folder()) / scan.name / f"vqcodec_{key}.vqz"
     if path.is_file():
         data = path.read_bytes()
     else:

@@ -139,7 +139,12 @@ class Batches:
         self._singles: list[tuple[float, float]] = []
         self._batches: list[tuple[float, float]] = []
         self._sums: tuple[Array, Array] | None = None
-        self._count = 0
+        self._open = 0
+
+    @property
+    def count(self) -> int:
+        """Scans so far."""
+        return len(self._singles)
 
     def add(self, grids: tuple[tuple[Array, Array], tuple[Array, Array]]) -> None:
         """One more scan, original and decoded at both resolutions."""
@@ -150,21 +155,21 @@ class Batches:
             self._sums = differences
         else:
             self._sums = self._sums[0] + differences[0], self._sums[1] + differences[1]
-        self._count += 1
-        if self._count == PAPER_BATCH:
+        self._open += 1
+        if self._open == PAPER_BATCH:
             self._close()
 
     def _close(self) -> None:
         if self._sums is not None:
-            high, low = (mmd([total / np.float32(self._count)]) for total in self._sums)
+            high, low = (mmd([total / np.float32(self._open)]) for total in self._sums)
             self._batches.append((high, low))
-        self._sums, self._count = None, 0
+        self._sums, self._open = None, 0
 
     def found(self) -> Discrepancy:
         """Means over the batches so far, the last one included."""
         batches = list(self._batches)
         if self._sums is not None:
-            high, low = (mmd([total / np.float32(self._count)]) for total in self._sums)
+            high, low = (mmd([total / np.float32(self._open)]) for total in self._sums)
             batches.append((high, low))
         return Discrepancy(_means(self._singles), _means(batches))
 
@@ -177,9 +182,11 @@ def table(
     default: str,
 ) -> Table:
     """A table in the paper's layout, our figures before the paper's in every cell."""
-    columns = ("network, resolution of network and metrics, mode", "our model", "scans")
-    columns += ("MS-SSIM", "3dbraingen's", "log MMD, 1", f"log MMD, {PAPER_BATCH}")
-    columns += ("Dice WM", "Dice GM", "Dice CSF", "brain dB", "bytes", "ratio")
+    columns = (
+        *("network, resolution of network and metrics, mode", "our model", "scans"),
+        *("MS-SSIM", "3dbraingen's", "log MMD, 1", f"log MMD, {PAPER_BATCH}"),
+        *("Dice WM", "Dice GM", "Dice CSF", "brain dB", "bytes", "ratio"),
+    )
     lines = []
     for row in rows:
         name = f"{row.network}, {row.trained_at}, {row.measured_at}, {row.mode}"

@@ -78,5 +78,5 @@ def published() -> tuple[Published, ...]:
         white, grey, csf = (cell.replace("+-", " ± ") for cell in cells[5:8])
         name = line[:NETWORK_WIDTH].strip()
         numbers = float(cells[3]), float(cells[4])
-        rows.append(Published(name, *cells[:3], *numbers, (white, grey, csf)))
+        rows.append(Published(name, cells[0], cells[1], cells[2], *numbers, (white, grey, csf)))
     return tuple(rows)
