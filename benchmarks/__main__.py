@@ -14,6 +14,8 @@ from .ablation_command import ablation_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
 from .machine import described, machine
+from .morphometry_command import morphometry_command
+from .paper_tables_command import paper_tables_command
 from .peers import Peer, all_peers
 from .quantisers_command import quantisers_command
 from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its_api
@@ -54,6 +56,8 @@ main.add_command(tokens_command)
 main.add_command(quantisers_command)
 main.add_command(bd_rate_command)
 main.add_command(ablation_command)
+main.add_command(morphometry_command)
+main.add_command(paper_tables_command)
 
 
 @main.command("machine")

@@ -218,7 +218,7 @@ def point(peer: Peer, scan: Scan, setting: float, axis: int, cache: Path | None 
         decode_seconds=decode_seconds,
         figures=measured(scan, decoded),
     )
-    _write(stored, json.dumps(asdict(made)).encode())
+    write_atomically(stored, json.dumps(asdict(made)).encode())
     return made
 
 
@@ -233,8 +233,8 @@ def stream(
     start = time.perf_counter()
     data = peer.encode(scan.values, setting, axis)
     seconds = time.perf_counter() - start
-    _write(timing, f"{seconds:.3f}".encode())
-    _write(path, data)
+    write_atomically(timing, f"{seconds:.3f}".encode())
+    write_atomically(path, data)
     return data, seconds
 
 
@@ -255,7 +255,8 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(__file__).resolve().parent / ".cache"
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file of the cache, so that an interrupted run leaves none that is half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + f".{os.getpid()}.partial")
     partial.write_bytes(data)

@@ -45,6 +45,8 @@ class Peer:
         None where the codec can run, else the reason.
     charged : callable
         What `encode` returned to the bytes that count; all of them by default.
+    step : float
+        Settings closer than this are the same to the encoder; 0 where any difference counts.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Peer:
     software: Callable[[], str]
     missing: Callable[[], str | None]
     charged: Callable[[bytes], int] = len
+    step: float = 0.0
 
 
 def all_peers() -> tuple[Peer, ...]:
@@ -62,7 +65,7 @@ def all_peers() -> tuple[Peer, ...]:
     av1_ladder = (63, 58, 53, 48, 42, 36, 30, 24, 18, 12, 6, 1)
     x265_ladder = (51, 47, 43, 39, 35, 31, 27, 23, 19, 15, 10, 5)
     return (
-        video_peer("SVT-AV1 p4", SVT_AV1, av1_ladder),
+        video_peer("SVT-AV1 p4", SVT_AV1, av1_ladder, step=1.0),
         video_peer("x265 slow", X265, x265_ladder),
         array_peer(
             "SPERR 3D", sperr_encode, sperr_decode, (0.02, 0.04, 0.07, 0.12, 0.2, 0.33, 0.6, 1.2)
@@ -85,9 +88,20 @@ def named_peers(names: tuple[str, ...]) -> tuple[Peer, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def video_peer(name: str, video: VideoEncoder, ladder: tuple[float, ...]) -> Peer:
+def video_peer(
+    name: str, video: VideoEncoder, ladder: tuple[float, ...], step: float = 0.0
+) -> Peer:
     """A video encoder, tried along all three axes."""
-    return Peer(name, video.encode, video.decode, ladder, (2, 0, 1), video.software, video.missing)
+    return Peer(
+        name=name,
+        encode=video.encode,
+        decode=video.decode,
+        settings=ladder,
+        axes=(2, 0, 1),
+        software=video.software,
+        missing=video.missing,
+        step=step,
+    )
 
 
 def array_peer(

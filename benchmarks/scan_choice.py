@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,4 +81,7 @@ def loaded(
 def write_document(output: Path | None, document: Mapping[str, Any]) -> None:
     """Everything measured so far as one JSON file, where one is asked for."""
     if output is not None:
-        output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
+        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        partial.replace(output)

@@ -40,6 +40,7 @@ class Entry:
     source: str
     modality: str
     note: str
+    sha256: str = ""
 
     @property
     def group(self) -> str:
@@ -128,6 +129,7 @@ def read_manifest(folder: Path) -> Iterator[Entry]:
                 source=row["source"],
                 modality=row["modality"],
                 note=row["note"],
+                sha256=row.get("sha256", ""),
             )
 
 
