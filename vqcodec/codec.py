@@ -41,12 +41,13 @@ from .frames import (
     whole_background,
 )
 from .header import ras_shape
+from .models.attempt import Attempt
 from .models.effort import DEFAULT_EFFORT, effort_of
 from .models.families import Model, build_model, code_frames, reconstruct_frame
 from .models.fidelity import Fidelity
 from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
-from .rate_control import Attempt, Budget, budget_of
+from .rate_control import Budget, budget_of
 from .registry import LoadedModel, load_model
 from .vqz import VQZ
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .formats.container import Container
-from .frame_grids import DecodedFrame
 from .header import STEP_INDEX_RANGE
 from .layout import STEPS_PER_OCTAVE
 
@@ -38,30 +36,6 @@ class Budget:
     nbytes: int | None = None
     psnr: float | None = None
     is_default: bool = False
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A whole file at one step, without figures.
-
-    Attributes
-    ----------
-    container : Container
-    nbytes : int
-        Its size.
-    is_finest : bool
-        A finer step would change nothing.
-    psnr : float or None
-        In the foreground, in dB, where that is aimed at.
-    decoded : tuple of DecodedFrame
-        What its streams decode to.
-    """
-
-    container: Container
-    nbytes: int
-    is_finest: bool = False
-    psnr: float | None = None
-    decoded: tuple[DecodedFrame, ...] = ()
 
 
 def budget_of(

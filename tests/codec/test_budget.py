@@ -13,10 +13,10 @@ import pytest
 from vqcodec import encode
 from vqcodec.errors import LimitExceededError
 from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
+from vqcodec.models.attempt import Attempt
 from vqcodec.models.step_search import search_step
 from vqcodec.rate_control import (
     FIGURES_RESERVE,
-    Attempt,
     Budget,
     budget_of,
     step_index_of_quality,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tests.golden.places import PAPER_MODEL
 from vqcodec import VQZ, encode
 from vqcodec.errors import LimitExceededError
+from vqcodec.models.attempt import Attempt
 from vqcodec.models.psnr_search import TOLERANCE, search_psnr
-from vqcodec.rate_control import Attempt
 
 from .phantoms import head, nifti, part_of_a_scan
 

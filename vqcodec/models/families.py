@@ -14,7 +14,7 @@ from ..errors import ModelUnavailableError
 from ..frame_grids import DecodedFrame
 from ..grids import coefficients_of
 from ..header import FrameDescription
-from ..rate_control import Attempt
+from .attempt import Attempt
 from .paper_family import PaperModel, code_tokens, paper_model, reconstruct_tokens
 from .task import CodingTask
 from .wavelet_coding import code_coefficients

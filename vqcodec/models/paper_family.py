@@ -20,7 +20,7 @@ from ..frame_grids import CodedFrame, DecodedFrame, padded_foreground
 from ..frames import PreparedFrame
 from ..grids import Grid
 from ..layout import LEVEL_NAMES, site_padding
-from ..rate_control import Attempt
+from .attempt import Attempt
 from .paper import PaperNetwork, config_from_json
 from .paper.config import stage_prefix
 from .stage_choice import search_stages

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..errors import LimitExceededError
 from ..header import STEP_INDEX_RANGE
 from ..layout import STEPS_PER_OCTAVE
-from ..rate_control import Attempt
+from .attempt import Attempt
 
 TOLERANCE = 0.1
 MOST_ATTEMPTS = 12

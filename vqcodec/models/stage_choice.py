@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..errors import LimitExceededError
-from ..rate_control import FIGURES_RESERVE, Attempt, Budget
+from ..rate_control import FIGURES_RESERVE, Budget
+from .attempt import Attempt
 from .psnr_search import TOLERANCE, reached
 
 MOST_QUALITY = 9.0

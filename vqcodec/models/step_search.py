@@ -8,7 +8,8 @@ from collections.abc import Callable
 from ..errors import LimitExceededError
 from ..header import STEP_INDEX_RANGE
 from ..layout import STEPS_PER_OCTAVE, step_of
-from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, Attempt, step_index_of_quality
+from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, step_index_of_quality
+from .attempt import Attempt
 
 BITS_PER_SIGNIFICANT = 4.6
 MOST_SIGNIFICANT = 0.7

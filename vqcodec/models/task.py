@@ -11,7 +11,8 @@ import torch
 
 from ..frame_grids import CodedFrame
 from ..frames import PreparedFrame
-from ..rate_control import Attempt, Budget
+from ..rate_control import Budget
+from .attempt import Attempt
 from .fidelity import Fidelity
 
 

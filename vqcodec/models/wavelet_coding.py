@@ -14,7 +14,8 @@ from ..frame_grids import CodedFrame, DecodedFrame
 from ..grids import grids_of, stages_of
 from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
-from ..rate_control import FALLBACK_QUALITY, Attempt, step_index_of_quality
+from ..rate_control import FALLBACK_QUALITY, step_index_of_quality
+from .attempt import Attempt
 from .frame_codec import FrameEncoder
 from .psnr_search import search_psnr
 from .step_search import search_step

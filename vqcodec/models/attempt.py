@@ -1,0 +1,32 @@
+"""A whole file that the search for the best one within a budget has tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..formats.container import Container
+from ..frame_grids import DecodedFrame
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A whole file at one step, without figures.
+
+    Attributes
+    ----------
+    container : Container
+    nbytes : int
+        Its size.
+    is_finest : bool
+        A finer step would change nothing.
+    psnr : float or None
+        In the foreground, in dB, where that is aimed at.
+    decoded : tuple of DecodedFrame
+        What its streams decode to.
+    """
+
+    container: Container
+    nbytes: int
+    is_finest: bool = False
+    psnr: float | None = None
+    decoded: tuple[DecodedFrame, ...] = ()
