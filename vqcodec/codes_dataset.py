@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from .codes import (
@@ -21,6 +25,7 @@ from .codes import (
     one_model,
     scans_in,
 )
+from .header import FAMILIES
 from .registry import LoadedModel
 from .vqz import VQZ
 
@@ -37,8 +42,10 @@ class CodesDataset(Dataset[dict[str, Any]]):
     - ``metadata``: a dict of name, frame, model, shapes and scaling, see
       :meth:`vqcodec.codes.CodedScan.metadata`.
 
-    Constant frames have no codes and are left out. Scans of one shape make batches with the
-    default collation of ``DataLoader``. The dataset can be handed to its workers.
+    Constant frames have no codes and are left out. The grids cover the coded box of a scan, which
+    is that of its foreground, so brains of different size may have grids of different shape:
+    :meth:`of_one_shape` makes batches with the default collation of ``DataLoader`` possible. The
+    dataset can be handed to its workers.
 
     Decoded codes are kept in a cache, so that from the second epoch on they are read as fast as
     the disk allows: as many bytes as there are codes, once for each scan.
@@ -93,11 +100,32 @@ class CodesDataset(Dataset[dict[str, Any]]):
         if embeddings and scans:
             _codebooks(self.model)
 
+    def of_one_shape(self) -> CodesDataset:
+        """The largest part of the dataset in which all grids have the same shapes."""
+        shapes = [grid_key(scan, frame) for scan, frame in self._items]
+        commonest = [shape for shape, _ in Counter(shapes).most_common(1)]
+        part = copy.copy(self)
+        part._items = [
+            item for item, shape in zip(self._items, shapes, strict=True) if shape in commonest
+        ]
+        return part
+
     @property
     def model(self) -> LoadedModel:
         """The model whose codes these are."""
         scan, _ = self._items[0]
         return self._scans[scan.name].load_model()
+
+    @property
+    def codebooks(self) -> dict[str, NDArray[np.float32]]:
+        """The model's codebooks: ``(codes a site, entries, dimensions)`` of each level.
+
+        Raises
+        ------
+        UnsupportedError
+            It has no codebooks of vectors.
+        """
+        return dict(_codebooks(self.model))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -121,6 +149,13 @@ class CodesDataset(Dataset[dict[str, Any]]):
         return item
 
 
+def grid_key(scan: CodedScan, frame: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What the shapes of a frame's grids depend on: codes a site, and voxels that are decoded."""
+    described = scan.header.frames[frame]
+    padded = FAMILIES[scan.header.family].padded(described.extent)
+    return tuple(described.stages), tuple(padded)
+
+
 @lru_cache(maxsize=4)
-def _codebooks(model: LoadedModel) -> Any:
+def _codebooks(model: LoadedModel) -> dict[str, NDArray[np.float32]]:
     return codebooks_of(model)

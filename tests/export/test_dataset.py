@@ -106,6 +106,15 @@ def test_frames_are_items_and_constant_ones_are_not(tmp_path: Path) -> None:
         np.testing.assert_array_equal(dataset[place]["fine"], vqz.all_codes()[frame]["fine"])
 
 
+def test_the_largest_part_of_one_shape(folder: Path) -> None:
+    shutil.copyfile(VECTORS / "good-paper-fewer-stages.vqz", folder / "0.vqz")
+    dataset = CodesDataset(folder, cache=False)
+    part = dataset.of_one_shape()
+    assert [item["metadata"]["name"] for item in (part[place] for place in range(3))] == NAMES
+    assert (len(dataset), len(part)) == (4, 3)
+    assert len(CodesDataset({}).of_one_shape()) == 0
+
+
 def test_what_cannot_be_a_dataset(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         CodesDataset(tmp_path / "nowhere")
