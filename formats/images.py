@@ -120,14 +120,14 @@ def _unchanged_file(image: Any, limits: Limits) -> Volume | None:
         return None
     same = (
         volume.array.shape == image.shape
-        and _written(fresh.header) == _written(image.header)
+        and header_as_written(fresh.header) == header_as_written(image.header)
         and np.array_equal(fresh.affine, image.affine)
     )
     return volume if same else None
 
 
-def _written(header: Any) -> bytes:
-    """Header and extensions as nibabel writes them now."""
+def header_as_written(header: Any) -> bytes:
+    """Header and extensions as nibabel writes them now; `VolumeError` if it cannot."""
     stream = BytesIO()
     with nibabel_errors(_SAVING):
         copy = header.copy()
@@ -149,7 +149,7 @@ def _from_stored(image: Any, volume_format: VolumeFormat, suffix: str, limits: L
         return read_volume_bytes(head + voxels + block[fixed:], suffix, limits=limits)
     with nibabel_errors(_SAVING):
         header.set_slope_inter(proxy.slope, proxy.inter)
-    head = _written(header)
+    head = header_as_written(header)
     if volume_format.paired:
         return _reread_pair(volume_format, head, voxels, suffix, limits)
     return read_volume_bytes(head + voxels, suffix, limits=limits)

@@ -14,6 +14,7 @@ from .known import PAIR_SUFFIXES, recognise, suffix_for, volume_suffix
 from .layout import HEADER_LIMIT, SNIFF_LENGTH, Layout, Volume, VolumeFormat
 from .refusals import refuse_size, refuse_voxel_type
 from .sources import Source, open_source, source_of_bytes
+from .urls import is_url, read_url
 
 _OTHER_PART = {".hdr": ".img", ".img": ".hdr"}
 
@@ -26,7 +27,8 @@ def read_volume(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     Parameters
     ----------
     path : str or path
-        The file; of a ``.hdr``/``.img`` pair either one.
+        The file; of a ``.hdr``/``.img`` pair either one. A URL that fsspec reads will do for
+        other formats.
     limits : Limits
         Most voxels and frames to accept.
 
@@ -44,8 +46,12 @@ def read_volume(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
         More voxels or frames than ``limits`` allows.
     OSError
         The file is missing or cannot be read.
+    VqzError
+        It is a URL, and what fsspec needs for it is not installed.
     """
     suffix = volume_suffix(path)
+    if is_url(path):
+        return read_volume_bytes(read_url(os.fspath(path)), suffix, limits=limits)
     if suffix.lower() in PAIR_SUFFIXES:
         header_path, data_path = pair_paths(path)
         with open_source(header_path) as header, open_source(data_path) as data:

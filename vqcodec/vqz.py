@@ -21,6 +21,7 @@ from .formats.container import (
     unpack,
     write_atomically,
 )
+from .formats.urls import is_url, read_url
 from .frame_grids import DecodedFrame, EntropyModel, decode_frame_grids, entropy_model
 from .grids import Grid, codes_sha256
 from .header import Header, ModelReference
@@ -104,12 +105,21 @@ class VQZ:
     def open(cls, path: str | os.PathLike[str]) -> VQZ:
         """Read a file; every checksum is verified.
 
+        Parameters
+        ----------
+        path : str or path
+            Of a file, or a URL that fsspec reads, such as ``s3://bucket/scan.vqz``.
+
         Raises
         ------
         OSError
             If it cannot be read.
         FormatError, UnsupportedError, LimitExceededError
+        VqzError
+            If it is a URL, and what fsspec needs for it is not installed.
         """
+        if is_url(path):
+            return cls.from_bytes(read_url(os.fspath(path)))
         with Path(path).open("rb") as stream:
             container = unpack(stream)
             return cls.from_container(container, stream.seek(0, io.SEEK_END))

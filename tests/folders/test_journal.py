@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from vqcodec.errors import FormatError, UnsupportedError
 from vqcodec.folders.fingerprint import Fingerprint
-from vqcodec.folders.journal import JOURNAL_NAME, Entry, open_journal, read_journal
+from vqcodec.folders.journal import JOURNAL_NAME, Entry, Journal, open_journal, read_journal
 from vqcodec.folders.lock import FolderInUseError, locked
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,16 @@ def test_a_newer_journal_is_told(tmp_path: Path) -> None:
     (tmp_path / JOURNAL_NAME).write_text(json.dumps(line) + "\n")
     with pytest.raises(UnsupportedError, match="newer"):
         read_journal(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_once() -> None:
+    with FileIO("/dev/full", "wb") as stream:
+        journal = Journal(stream=stream)
+        with pytest.raises(OSError, match="No space left"):
+            journal.note(Entry("a.vqz", "a.nii", "compress", "0" * 16))
+        assert journal.entries == {}
+        journal.close()
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import FormatError, UnsupportedError
 from .fingerprint import Fingerprint
@@ -69,7 +70,7 @@ class Journal:
 
     entries: dict[str, Entry] = field(default_factory=dict)
     settings: dict[str, Settings] = field(default_factory=dict)
-    stream: BinaryIO | None = None
+    stream: FileIO | None = None
 
     def run(self, settings: Settings, software: str) -> str:
         """Note that a run with these settings begins; return their hash."""
@@ -96,8 +97,9 @@ class Journal:
     def _write(self, **line: Any) -> None:
         if self.stream is None:
             raise ValueError("the journal is not open for writing")
-        self.stream.write(json.dumps(line, sort_keys=True).encode("ascii") + b"\n")
-        self.stream.flush()
+        left = memoryview(json.dumps(line, sort_keys=True).encode("ascii") + b"\n")
+        while left:  # no buffer that would be written once more on closing
+            left = left[self.stream.write(left) :]
         os.fsync(self.stream.fileno())
 
     def close(self) -> None:
@@ -140,10 +142,10 @@ def open_journal(folder: Path) -> Journal:
         As `read_journal`; also where the folder cannot be written to.
     """
     journal = read_journal(folder)
-    stream = (folder / JOURNAL_NAME).open("ab+")
+    stream = FileIO(folder / JOURNAL_NAME, "ab+")
     try:
         stream.seek(0)
-        stream.truncate(_sound_length(stream.read()))
+        stream.truncate(_sound_length(stream.readall()))
     except BaseException:
         stream.close()
         raise
