@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .free_text import without_free_text
 from .header_section import header_section, volume_from_header_section
 from .images import image_from_volume, volume_from_image
 from .intensity import scaled_values, scaled_zero, stored_from_scaled, stored_zero
@@ -32,5 +33,6 @@ __all__ = [
     "volume_from_image",
     "volume_suffix",
     "volume_to_bytes",
+    "without_free_text",
     "write_volume",
 ]

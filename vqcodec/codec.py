@@ -30,6 +30,7 @@ from .formats.volumes import (
     volume_from_array,
     volume_from_header_section,
     volume_from_image,
+    without_free_text,
 )
 from .frame_grids import CodedFrame, DecodedFrame
 from .frames import (
@@ -65,6 +66,7 @@ def encode(
     psnr: float | None = None,
     effort: int = DEFAULT_EFFORT,
     drop_air: bool = False,
+    strip: bool = False,
     device: str | torch.device = "auto",
     force: bool = False,
 ) -> VQZ:
@@ -102,6 +104,9 @@ def encode(
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
         of the head that are not what they were; see :func:`vqcodec.air.air`.
+    strip : bool
+        Drop names, comments, histories and extensions from the header; see
+        :func:`vqcodec.formats.volumes.without_free_text`. Faces stay.
     device : str or torch.device
         Where the transform runs.
     force : bool
@@ -124,6 +129,8 @@ def encode(
         ``effort`` out of range.
     """
     source = as_volume(volume, affine)
+    if strip:
+        source, _ = without_free_text(source)
     effort_of(effort)
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
     if not force:
