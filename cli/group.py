@@ -13,6 +13,7 @@ from .exits import Code, Failed
 from .export import export
 from .info import info
 from .models import models
+from .report import report
 from .test import test
 from .train import train
 
@@ -29,7 +30,10 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models, archive, export, train):
+for command in (
+    *(compress, decompress, info, test, compare, report),
+    *(models, archive, export, train),
+):
     vqz.add_command(command)
 
 

@@ -52,7 +52,7 @@ def _analyze_family(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
     order = parsed_header(header_class, volume.header_bytes).endianness
     dtype = header_class.template_dtype.newbyteorder(order)
     record: Any = np.frombuffer(volume.header_bytes[:size], dtype).copy()
-    dropped = []
+    dropped: list[str] = []
     for name in dtype.names or ():
         if dtype[name].kind == "S" and name not in _FIELDS_KEPT:
             _report(dropped, name, record[name].tobytes())

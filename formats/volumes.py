@@ -10,7 +10,7 @@ from .known import VOLUME_FORMATS, volume_suffix
 from .layout import Volume
 from .parts import part_volume
 from .reading import pair_paths, read_volume, read_volume_bytes
-from .refusals import label_reason, refuse_labels
+from .refusals import label_reason, refuse_ct, refuse_labels
 from .writing import volume_from_array, volume_to_bytes, write_volume
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "part_volume",
     "read_volume",
     "read_volume_bytes",
+    "refuse_ct",
     "refuse_labels",
     "scaled_values",
     "scaled_zero",

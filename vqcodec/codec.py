@@ -16,13 +16,15 @@ from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
 from .errors import LimitExceededError
-from .figures import check_fidelity, measure
+from .figures import compared, measured
+from .fitness import check_fitness, fitness_figures
 from .formats.container import Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
     header_section,
     image_from_volume,
     read_volume,
+    refuse_ct,
     refuse_labels,
     scaled_values,
     scaled_zero,
@@ -32,7 +34,7 @@ from .formats.volumes import (
     volume_from_image,
     without_free_text,
 )
-from .frame_grids import CodedFrame, DecodedFrame
+from .frame_grids import CodedFrame, DecodedFrame, code_statistics
 from .frames import (
     array_of,
     empty_frame,
@@ -110,7 +112,8 @@ def encode(
     device : str or torch.device
         Where the transform runs.
     force : bool
-        Compress what would be refused: label images, and what comes back badly.
+        Compress what would be refused: label images, CT, and what comes back as something else
+        (see :mod:`vqcodec.fitness`).
 
     Returns
     -------
@@ -135,16 +138,19 @@ def encode(
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
     if not force:
         refuse_labels(source)
+        refuse_ct(source)
     loaded, on = load_model(model), resolve_device(device)
     coded = without_air(source) if drop_air else source
     made = _coded(coded, loaded, budget, effort, on)
-    container = made.container
+    vqz = VQZ.from_container(made.container)
     known = None if effort_of(effort).is_read_back else made.decoded
-    decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded, known=known)
-    figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    decoded = decode_volume(vqz, device=on, model=loaded, known=known)
+    pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    codes = code_statistics(vqz.all_streams(), made.decoded) if loaded.family == "wavelet" else None
+    figures = measured(pair) | fitness_figures(pair, codes)
     if not force:
-        check_fidelity(figures)
-    return VQZ.from_container(with_figures(container, figures))
+        check_fitness(figures)
+    return VQZ.from_container(with_figures(made.container, figures))
 
 
 def _coded(
