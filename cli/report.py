@@ -106,7 +106,9 @@ def report(
 
 def default_name(packed: Path) -> Path:
     """Where the page goes unless that is said."""
-    return packed / "report.html" if packed.is_dir() else vqz_name(packed).with_suffix(".html")
+    if packed.is_dir():
+        return packed / "report.html"
+    return (packed if is_vqz(packed) else vqz_name(packed)).with_suffix(".html")
 
 
 def check_page(target: Path, inputs: Sequence[Path], overwrite: bool) -> None:

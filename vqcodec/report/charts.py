@@ -47,12 +47,13 @@ def error_histogram(error: NDArray[Any], inside: NDArray[np.bool_]) -> bytes:
     with needed("matplotlib").rc_context(STYLE):
         figure = _figure(4.6, 2.8)
         axes = figure.subplots()
+        axes.set_yscale("log")
+        axes.set_ylim(50 / max(1, error.size), 200)
         for values, name, colour in parts:
             if values.size:
                 share = np.histogram(values, edges)[0] * (100 / values.size)
                 label = f"{name}, {values.size} voxels"
                 axes.stairs(share, edges, label=label, color=colour, linewidth=1.2)
-        axes.set_yscale("log")
         axes.set_xlabel("decoded minus original, percent of the range")
         axes.set_ylabel("percent of the voxels")
         if axes.get_legend_handles_labels()[0]:
@@ -67,8 +68,7 @@ def _edges(reach: float, sample: NDArray[Any]) -> NDArray[np.float64]:
     if steps.size and steps.min() > width / 3:
         width = float(steps.min()) * max(1, round(width / float(steps.min())))
     count = int(np.ceil(reach / width - 0.5))
-    edges: NDArray[np.float64] = (np.arange(2 * count + 2) - count - 0.5) * width
-    return edges
+    return np.asarray((np.arange(2 * count + 2) - count - 0.5) * width, np.float64)
 
 
 def profile_lines(
@@ -92,11 +92,21 @@ def profile_lines(
             if other is not None:
                 axes.plot(other[line], color=DECODED, linewidth=1.0, alpha=0.85)
             axes.set_xlabel(f"{DIRECTIONS[axis]}, voxels")
-            axes.margins(x=0)
+            axes.set_xlim(0, max(1, reference.shape[axis] - 1))
         panels[0].set_ylabel("intensity")
+        panels[0].set_ylim(*_reach([line for axes in panels for line in axes.lines]))
         names = ["decoded"] if other is None else ["original", "decoded"]
         panels[-1].legend(panels[-1].lines, names, frameon=False, fontsize=8, loc="upper right")
         return _svg(figure)
+
+
+def _reach(lines: Sequence[Any]) -> tuple[float, float]:
+    """Limits of an axis that holds all lines, also constant ones and those without a value."""
+    values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in lines])
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _figure(width: float, height: float) -> Any:

@@ -135,7 +135,7 @@ def _section(parent: Element, entry: Entry, number: int) -> None:
     _figures(blocks, "measured now", _with_percent(entry.measured))
     _figures(blocks, "stated in the file", _with_percent(entry.stated))
     if entry.facts:
-        _list(blocks, "the file", {name: shown(text) for name, text in entry.facts.items()})
+        _list(blocks, "the file", {shown(name): shown(text) for name, text in entry.facts.items()})
     pictures = SubElement(section, "div", {"class": "pictures"})
     for picture in entry.pictures:
         _picture(pictures, picture)
