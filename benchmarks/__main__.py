@@ -13,6 +13,7 @@ from . import scans
 from .ablation_command import ablation_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
+from .fitness_command import fitness_command
 from .machine import described, machine
 from .morphometry_command import morphometry_command
 from .paper_tables_command import paper_tables_command
@@ -58,6 +59,7 @@ main.add_command(bd_rate_command)
 main.add_command(ablation_command)
 main.add_command(morphometry_command)
 main.add_command(paper_tables_command)
+main.add_command(fitness_command)
 
 
 @main.command("machine")

@@ -14,7 +14,11 @@ from .sizes import decibels, significant
 from .volumes import volume_of
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz compare scan.nii.gz scan.vqz", "vqz compare scan.nii.gz back.nii.gz --json"
+    )
+)
 @click.argument("reference", type=options.PATH)
 @click.argument("other", type=options.PATH)
 @options.device

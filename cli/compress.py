@@ -56,7 +56,15 @@ class CompressJob:
     make_folders: bool
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz compress scan.nii.gz",
+        "vqz compress scan.nii.gz --ratio 0.35 -o small.vqz",
+        "vqz compress scan.nii.gz --psnr 40",
+        "vqz compress scan.nii.gz --strip",
+        "vqz compress -r study --output-dir packed -j 2",
+    )
+)
 @click.argument("volumes", nargs=-1, required=True, type=options.PATH)
 @options.output
 @options.output_dir

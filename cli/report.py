@@ -53,7 +53,13 @@ class ReportJob:
         return self.packed or self.original or Path(self.name)
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz report scan.nii.gz scan.vqz -o report.html",
+        "vqz report scan.vqz",
+        "vqz report -r study packed",
+    )
+)
 @click.argument("inputs", nargs=-1, required=True, type=options.PATH, metavar="[ORIGINAL] PACKED")
 @click.option(
     "-o",

@@ -36,16 +36,17 @@ LEAST_BLOCKS = 27
 LARGEST_SAMPLE = 1 << 18
 MEDIAN_OF_ABSOLUTE_NORMAL = 0.6745
 LEAST_VOXELS = 4096
-LEAST_CODES = 1000
+LEAST_CODES = 5000
+DENSEST = 0.5
 
 STRUCTURE_LIMIT = 0.7
 SURFACE_LIMIT = 0.6
-SURPRISE_LIMIT = 0.6
+SURPRISE_LIMIT = 0.5
 
-#: Significant codes a foreground voxel, as log2, and log2 of the bits each of them takes: scans
-#: of ``val``, efforts 1 and 5.
-DENSITIES = (-9.0, -6.0, -3.0, 0.0)
-BITS = (3.0, 2.5, 2.1, 1.9)
+#: Significant codes a foreground voxel, as log2, and log2 of the bits that each of them takes:
+#: scans of ``val`` with `vqcodec-t1-2`, efforts 1 and 5.
+DENSITIES = (-10.0, -7.0, -4.3, -2.0, -1.0)
+BITS = (3.15, 2.54, 2.17, 2.04, 2.07)
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,13 @@ def _relative(squares: float, variance: float, scale: float) -> float:
 
 
 def _surprise(codes: CodeStatistics, voxels: int) -> float:
-    """Excess of bits over what scans need; tiny volumes are all border, and tell nothing."""
-    if codes.significant < LEAST_CODES:
+    """Excess of bits over what scans need.
+
+    It cannot be told from few codes, nor where almost all are significant, as near lossless
+    rates: then bits go with the noise.
+    """
+    density = codes.significant / voxels
+    if codes.significant < LEAST_CODES or density > DENSEST:
         return math.nan
-    usual = 2 ** float(np.interp(math.log2(codes.significant / voxels), DENSITIES, BITS))
+    usual = 2 ** float(np.interp(math.log2(density), DENSITIES, BITS))
     return codes.bits / codes.significant / usual - 1
