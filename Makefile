@@ -8,12 +8,13 @@ READY := $(VENV)/.ready
 # One process for each core, and one thread in each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test check format clean help
+.PHONY: demo test check minimal format clean help
 
 help:
 	@echo "make demo    compress the MNI152 T1 volume, decompress it, compare; see demo-out/"
 	@echo "make test    run the tests"
 	@echo "make check   linters, types, import rules, then the tests"
+	@echo "make minimal install without torch, and try what works so"
 	@echo "make format  let ruff reformat the sources"
 	@echo "make clean   remove .venv and everything else that was built"
 
@@ -36,6 +37,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(PYTEST)
+
+minimal:
+	PYTHON="$(PYTHON)" .ci/minimal
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only .

@@ -14,6 +14,7 @@ from .ablation_command import ablation_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
 from .folders_command import folders_command
+from .fitness_command import fitness_command
 from .machine import described, machine
 from .morphometry_command import morphometry_command
 from .paper_tables_command import paper_tables_command
@@ -60,6 +61,7 @@ main.add_command(ablation_command)
 main.add_command(morphometry_command)
 main.add_command(paper_tables_command)
 main.add_command(folders_command)
+main.add_command(fitness_command)
 
 
 @main.command("machine")

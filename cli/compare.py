@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from . import options
 from .batch import failure, report
 from .exits import Code, Failed
-from .interrupts import deferred_signals
-from .names import is_vqz
 from .sizes import decibels, significant
-
-if TYPE_CHECKING:
-    import numpy as np
+from .volumes import volume_of
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz compare scan.nii.gz scan.vqz", "vqz compare scan.nii.gz back.nii.gz --json"
+    )
+)
 @click.argument("reference", type=options.PATH)
 @click.argument("other", type=options.PATH)
 @options.device
@@ -34,10 +34,13 @@ def compare(
     robust intensity range of the reference, which the codec also scales by.
     """
     console = options.console_of(as_json, quiet, verbose)
+    from ..formats.volumes import scaled_values, scaled_zero
+
     read = []
     for path in (reference, other):
         try:
-            read.append(intensities_of(path, device))
+            volume = volume_of(path, device)
+            read.append((scaled_values(volume), scaled_zero(volume)))
         except Exception as error:
             return report(failure(path, error), console, list)
     (ours, zero), (theirs, _) = read
@@ -54,21 +57,6 @@ def compare(
     }
     console.result(record, describe(record))
     return Code.DONE
-
-
-def intensities_of(path: Path, device: str) -> tuple[np.ndarray[Any, Any], float]:
-    """Read a volume's intensities, and the one that stands for zero."""
-    from ..formats.volumes import read_volume, scaled_values, scaled_zero
-
-    if is_vqz(path):
-        with deferred_signals():
-            from ..codec import decode_volume
-        from ..vqz import VQZ
-
-        volume = decode_volume(VQZ.open(path), device=device)
-    else:
-        volume = read_volume(path)
-    return scaled_values(volume), scaled_zero(volume)
 
 
 def describe(record: dict[str, Any]) -> list[str]:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..folders.names import stored_in
 from . import options
 from .batch import Outcome, Record, failure, run_jobs
-from .console import file_size
+from .console import file_size, put
 from .exits import Code, Failed, writing
 from .folder_options import folder_options, folder_options_of, match
 from .interrupts import deferred_signals
@@ -31,7 +31,11 @@ from .names import (
 )
 from .sizes import decibels, significant, size_figures
 
+if TYPE_CHECKING:
+    from ..formats.volumes import Volume
+
 NOT_SETTINGS = ("source", "target", "suffix", "device", "force", "overwrite", "make_folders")
+FACES = "--strip drops text; a face in the scan itself stays, so deface it before you share it"
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,22 @@ class CompressJob:
     effort: int
     model: str | None
     drop_air: bool
+    strip: bool
     device: str
     force: bool
     overwrite: bool
     make_folders: bool
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz compress scan.nii.gz",
+        "vqz compress scan.nii.gz --ratio 0.35 -o small.vqz",
+        "vqz compress scan.nii.gz --psnr 40",
+        "vqz compress scan.nii.gz --strip",
+        "vqz compress -r study --output-dir packed -j 2",
+    )
+)
 @click.argument("volumes", nargs=-1, required=True, type=options.PATH)
 @options.output
 @options.output_dir
@@ -63,6 +76,11 @@ class CompressJob:
     "--drop-air",
     is_flag=True,
     help="Set the noise in the air around a whole head to zero. Off by default: it is a loss.",
+)
+@click.option(
+    "--strip",
+    is_flag=True,
+    help="Drop names, comments and extensions from the header. Faces in the scan itself stay.",
 )
 @click.option("--force", is_flag=True, help="Compress even what the model is not made for.")
 @click.option(
@@ -89,6 +107,7 @@ def compress(
     effort: int,
     model: str | None,
     drop_air: bool,
+    strip: bool,
     force: bool,
     suffix: str | None,
     overwrite: bool,
@@ -121,6 +140,7 @@ def compress(
         effort=effort,
         model=model,
         drop_air=drop_air,
+        strip=strip,
         device=device,
         force=force,
         overwrite=overwrite or folder is not None,
@@ -128,6 +148,8 @@ def compress(
     )
     if suffix is not None and volumes != (STREAM,):
         raise click.UsageError("--suffix is for a volume on stdin (-)")
+    if strip and not (quiet or as_json or dry_run):
+        put(f"vqz: note: {FACES}", sys.stderr)
     if folder is not None:
         from .folder_run import FolderRun, matcher, plan_folder, plan_run, run_folder
 
@@ -219,11 +241,11 @@ def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> R
     plan_one(job)
     with deferred_signals():
         from .. import encode
-    from ..formats.volumes import read_volume_bytes
 
     started = time.perf_counter()
+    source, dropped = source_of(job)
     vqz = encode(
-        job.source if job.source != STREAM else read_volume_bytes(read_stdin(), job.suffix or ""),
+        source,
         model=job.model,
         drop_air=job.drop_air,
         **job.aims,
@@ -249,11 +271,24 @@ def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> R
         "model": vqz.header["model"],
         "seconds": time.perf_counter() - started,
     }
+    if job.strip:
+        record["dropped"] = dropped
     if job.source != STREAM:
         record["source_suffix"] = volume["suffix"]
         record["source_bytes"] = sum(file.stat().st_size for file in stored_in(job.source))
         record["percent_of_source"] = 100 * vqz.nbytes / record["source_bytes"]
     return record
+
+
+def source_of(job: CompressJob) -> tuple[Volume, tuple[str, ...]]:
+    """Read the volume of a job, and say what of its header was dropped."""
+    from ..formats.volumes import read_volume, read_volume_bytes, without_free_text
+
+    if job.source == STREAM:
+        volume = read_volume_bytes(read_stdin(), job.suffix or "")
+    else:
+        volume = read_volume(job.source)
+    return without_free_text(volume) if job.strip else (volume, ())
 
 
 def describe(record: Record) -> list[str]:
@@ -269,7 +304,10 @@ def describe(record: Record) -> list[str]:
     parts.append(f"{significant(record['bits_per_voxel'])} bit/voxel")
     parts.append(f"foreground {decibels(record['figures'].get('psnr_foreground'))}")
     parts.append(f"{record['seconds']:.1f} s")
-    return [f"{record['source']} -> {record['output']}: " + ", ".join(parts)]
+    lines = [f"{record['source']} -> {record['output']}: " + ", ".join(parts)]
+    if "dropped" in record:
+        lines.append(f"  dropped          {', '.join(record['dropped']) or 'nothing was there'}")
+    return lines
 
 
 def describe_more(record: Record) -> list[str]:

@@ -49,7 +49,14 @@ class DecompressJob:
     make_folders: bool
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz decompress scan.vqz",
+        "vqz decompress scan.vqz -o back.nii.gz",
+        "vqz decompress scan.vqz --roi 40:90,:,10:74 -o part.nii.gz",
+        "vqz decompress -r packed --output-dir unpacked",
+    )
+)
 @click.argument("files", nargs=-1, required=True, type=options.PATH)
 @options.output
 @options.output_dir

@@ -59,6 +59,9 @@ def explain(error: Exception) -> tuple[Code, str]:
         return Code.UNAVAILABLE, str(error)
     if isinstance(error, VqzError):
         return Code.BAD_DATA, str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return Code.UNAVAILABLE, f"needs {package}, which is not installed (pip install {package})"
     if isinstance(error, OSError) and error.errno is not None:
         code = Code.NO_INPUT if isinstance(error, _INPUT_ERRORS) else Code.IO
         return code, error.strerror or str(error)

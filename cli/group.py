@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import click
+from click.shell_completion import shell_complete
 
 from .. import __version__
 from .archive import archive
@@ -13,11 +16,22 @@ from .exits import Code, Failed
 from .export import export
 from .info import info
 from .models import models
+from .options import examples
+from .report import report
 from .test import test
 from .train import train
 
+COMPLETION = "_VQZ_COMPLETE"
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "vqz compress scan.nii.gz",
+        "vqz decompress scan.vqz -o back.nii.gz",
+        "vqz report scan.nii.gz scan.vqz",
+    ),
+)
 @click.version_option(__version__, message="vqz %(version)s")
 def vqz() -> None:
     """Compress 3D brain MRI to a fraction of a percent, and bring it back.
@@ -29,18 +43,24 @@ def vqz() -> None:
     """
 
 
-for command in (compress, decompress, info, test, compare, models, archive, export, train):
+for command in (
+    *(compress, decompress, info, test, compare, report),
+    *(models, archive, export, train),
+):
     vqz.add_command(command)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code.
+    """Run one command, or complete one for a shell, and return its exit code.
 
     Raises
     ------
     Failed
         The command line is wrong.
     """
+    asked = os.environ.get(COMPLETION)
+    if asked:
+        return shell_complete(vqz, {}, "vqz", COMPLETION, asked)
     try:
         with vqz.make_context("vqz", arguments) as context:
             return int(vqz.invoke(context) or 0)

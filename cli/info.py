@@ -28,7 +28,7 @@ class InfoJob:
     source: Path
 
 
-@click.command()
+@click.command(epilog=options.examples("vqz info scan.vqz", "vqz info -r packed --json"))
 @click.argument("files", nargs=-1, required=True, type=options.PATH)
 @options.recursive
 @options.reporting

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..registry import ModelEntry
 
 
-@click.group()
+@click.group(epilog=options.examples("vqz models list"))
 def models() -> None:
     """List, show and verify models.
 
@@ -25,7 +25,7 @@ def models() -> None:
     """
 
 
-@models.command("list")
+@models.command("list", epilog=options.examples("vqz models list", "vqz models list --json"))
 @options.reporting
 def list_command(as_json: bool, quiet: bool, verbose: bool) -> int:
     """List the models; * marks the default."""
@@ -37,7 +37,7 @@ def list_command(as_json: bool, quiet: bool, verbose: bool) -> int:
     return Code.DONE
 
 
-@models.command()
+@models.command(epilog=options.examples("vqz models show", "vqz models show tudosiu2020-baur"))
 @click.argument("model", required=False)
 @options.reporting
 def show(model: str | None, as_json: bool, quiet: bool, verbose: bool) -> int:
@@ -54,7 +54,7 @@ def show(model: str | None, as_json: bool, quiet: bool, verbose: bool) -> int:
     raise ModelUnavailableError(f"there is no {what} (see 'vqz models list')")
 
 
-@models.command()
+@models.command(epilog=options.examples("vqz models verify"))
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @options.reporting
 def verify(names: tuple[str, ...], as_json: bool, quiet: bool, verbose: bool) -> int:
@@ -66,7 +66,7 @@ def verify(names: tuple[str, ...], as_json: bool, quiet: bool, verbose: bool) ->
     return overall([_verify(name, console) for name in wanted])
 
 
-@models.command()
+@models.command(epilog=options.examples("vqz models path", "vqz models path vqcodec-t1-1"))
 @click.argument("model", required=False)
 @options.reporting
 def path(model: str | None, as_json: bool, quiet: bool, verbose: bool) -> int:

@@ -53,6 +53,11 @@ jobs = click.option(
 )
 
 
+def examples(*lines: str) -> str:
+    """Write the examples at the end of a command's ``--help``, a line each."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
 def aims(command: Command) -> Command:
     """Add ``--quality``, ``--ratio``, ``--bytes`` and ``--psnr``."""
     for option in (

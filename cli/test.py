@@ -22,7 +22,7 @@ class TestJob:
     device: str
 
 
-@click.command()
+@click.command(epilog=options.examples("vqz test scan.vqz", "vqz test -r packed -q"))
 @click.argument("files", nargs=-1, required=True, type=options.PATH)
 @options.recursive
 @click.option("--deep", is_flag=True, help="Decode every file, too; this needs torch.")

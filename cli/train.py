@@ -16,21 +16,27 @@ from .exits import Code, Failed, writing
 from .train_prepare import packed_in, prepare
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "vqz train prepare scans -o pack.h5",
+        "vqz train run tudosiu2020-baur --pack pack.h5 --out run",
+        "vqz train export run -o model.safetensors --pack pack.h5",
+    )
+)
 def train() -> None:
-    """Train models on your own scans.
-
-    \b
-    vqz train prepare SCANS -o pack.h5
-    vqz train run tudosiu2020-baur --pack pack.h5 --out RUN
-    vqz train export RUN -o model.safetensors --pack pack.h5
-    """  # noqa: D301
+    """Train models on your own scans."""
 
 
 train.add_command(prepare)
 
 
-@train.command()
+@train.command(
+    epilog=options.examples(
+        "vqz train run tudosiu2020-baur --pack pack.h5 --out run",
+        "vqz train run tiny run.steps=100 --data scans --out run",
+        "vqz train run --pack pack.h5 --out run --resume",
+    )
+)
 @click.argument("recipe", required=False)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--pack", type=options.PATH, help="Training pack.")
@@ -111,7 +117,9 @@ def run(
     return Code.DONE
 
 
-@train.command()
+@train.command(
+    epilog=options.examples("vqz train export run -o models/mine.safetensors --pack pack.h5")
+)
 @click.argument("run_folder", metavar="RUN", type=options.PATH)
 @click.option("-o", "--output", type=options.PATH, required=True, help="Weights, safetensors.")
 @click.option("--id", "model_id", help="Name of the model; by default that of the file.")

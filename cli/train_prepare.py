@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from ..trainer.scan_sources import ScanSource
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz train prepare scans -o pack.h5",
+        "vqz train prepare scans.csv -o pack.h5 --frame paper --register mni",
+    )
+)
 @click.argument("scans", type=options.PATH, required=False)
 @click.option("-o", "--output", type=options.PATH, required=True, help="The pack, HDF5.")
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tokenize
 import warnings
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -60,14 +60,14 @@ def _layout(header_bytes: bytes) -> Layout:
     )
 
 
-def npy_header(array: NDArray[Any]) -> bytes:
-    """Header that ``numpy.save`` would write before a C-order array."""
+def npy_header(array: NDArray[Any], order: Literal["F", "C"] = "C") -> bytes:
+    """Header that ``numpy.save`` would write before an array in that order."""
     stream = BytesIO()
     npy_format.write_array_header_1_0(
         stream,
         {
             "descr": npy_format.dtype_to_descr(array.dtype),
-            "fortran_order": False,
+            "fortran_order": order == "F",
             "shape": array.shape,
         },
     )

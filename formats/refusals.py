@@ -17,6 +17,8 @@ _SMALLEST = 512  # voxels below which nothing can be said
 _SAMPLE = 1 << 16
 _FEW_VALUES = 16
 _ATLAS_VALUES = 4096
+_HOUNSFIELD_AIR = (-1100.0, -900.0)
+_AIR_SHARE = 0.05
 _PIECEWISE_CONSTANT = 0.65  # real 8-bit scans stay below 0.3, tissue maps are above 0.8
 
 
@@ -47,13 +49,40 @@ def refuse_size(layout: Layout, limits: Limits) -> None:
         raise LimitExceededError(f"has {layout.frames} frames; the limit is {limits.frames}")
 
 
+def refuse_ct(volume: Volume) -> None:
+    """Raise `VolumeError` if the volume's intensities are Hounsfield units.
+
+    Air is -1000 in them, and air is around every head: 5 % of the voxels or more lie within
+    100 of it, and some above. CT that was windowed to grey levels cannot be told so.
+    """
+    finite = _finite_sample(volume)
+    low, high = _HOUNSFIELD_AIR
+    air = np.count_nonzero((finite >= low) & (finite <= high))
+    if finite.size >= _SMALLEST and air >= _AIR_SHARE * finite.size and finite.max() > high:
+        raise VolumeError(
+            "looks like CT (much of it is at the Hounsfield units of air), which the model was"
+            " not made for; --force compresses it all the same, --max-error and --lossless bound"
+            " what is lost"
+        )
+
+
+def _finite_sample(volume: Volume) -> NDArray[np.float64]:
+    """Intensities of some of the voxels."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sample = _sample(volume.array).astype(np.float64)
+        if volume.slope is not None:
+            sample = sample * volume.slope + (volume.inter or 0.0)
+    finite: NDArray[np.float64] = sample[np.isfinite(sample)]
+    return finite
+
+
 def refuse_labels(volume: Volume) -> None:
     """Raise `VolumeError` if the volume holds labels, which lossy coding would turn to noise."""
     reason = label_reason(volume)
     if reason is not None:
         raise VolumeError(
             f"looks like a label image ({reason}), and lossy compression would damage labels;"
-            " --force compresses it all the same"
+            " --force compresses it all the same, --lossless keeps every voxel"
         )
 
 

@@ -16,13 +16,15 @@ from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
 from .errors import LimitExceededError
-from .figures import check_fidelity, measure
+from .figures import compared, measured
+from .fitness import check_fitness, fitness_figures
 from .formats.container import Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
     header_section,
     image_from_volume,
     read_volume,
+    refuse_ct,
     refuse_labels,
     scaled_values,
     scaled_zero,
@@ -30,8 +32,9 @@ from .formats.volumes import (
     volume_from_array,
     volume_from_header_section,
     volume_from_image,
+    without_free_text,
 )
-from .frame_grids import CodedFrame, DecodedFrame
+from .frame_grids import CodedFrame, DecodedFrame, code_statistics
 from .frames import (
     array_of,
     empty_frame,
@@ -65,6 +68,7 @@ def encode(
     psnr: float | None = None,
     effort: int = DEFAULT_EFFORT,
     drop_air: bool = False,
+    strip: bool = False,
     device: str | torch.device = "auto",
     force: bool = False,
 ) -> VQZ:
@@ -102,10 +106,14 @@ def encode(
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
         of the head that are not what they were; see :func:`vqcodec.air.air`.
+    strip : bool
+        Drop names, comments, histories and extensions from the header; see
+        :func:`vqcodec.formats.volumes.without_free_text`. Faces stay.
     device : str or torch.device
         Where the transform runs.
     force : bool
-        Compress what would be refused: label images, and what comes back badly.
+        Compress what would be refused: label images, CT, and what comes back as something else
+        (see :mod:`vqcodec.fitness`).
 
     Returns
     -------
@@ -124,20 +132,25 @@ def encode(
         ``effort`` out of range.
     """
     source = as_volume(volume, affine)
+    if strip:
+        source, _ = without_free_text(source)
     effort_of(effort)
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
     if not force:
         refuse_labels(source)
+        refuse_ct(source)
     loaded, on = load_model(model), resolve_device(device)
     coded = without_air(source) if drop_air else source
     made = _coded(coded, loaded, budget, effort, on)
-    container = made.container
+    vqz = VQZ.from_container(made.container)
     known = None if effort_of(effort).is_read_back else made.decoded
-    decoded = decode_volume(VQZ.from_container(container), device=on, model=loaded, known=known)
-    figures = measure(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    decoded = decode_volume(vqz, device=on, model=loaded, known=known)
+    pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    codes = code_statistics(vqz.all_streams(), made.decoded) if loaded.family == "wavelet" else None
+    figures = measured(pair) | fitness_figures(pair, codes)
     if not force:
-        check_fidelity(figures)
-    return VQZ.from_container(with_figures(container, figures))
+        check_fitness(figures)
+    return VQZ.from_container(with_figures(made.container, figures))
 
 
 def _coded(

@@ -3,23 +3,71 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .background import background_value, robust_range
-from .errors import VolumeError
 from .metrics import foreground, max_error, ms_ssim_3d, psnr
 
-LEAST_FOREGROUND_PSNR = 10.0
 DIGITS = 6
 
+Figures = dict[str, float | int | None]
 
-def measure(
-    reference: NDArray[Any], other: NDArray[Any], zero: float = 0.0
-) -> dict[str, float | int | None]:
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Two volumes side by side.
+
+    Attributes
+    ----------
+    ours, theirs : ndarray
+        Reference and other, ``(D, H, W, frames)``, all values finite.
+    inside : ndarray of bool
+        Foreground of the reference, same shape; voxels that were not finite are outside.
+    finite : ndarray of bool or None
+        Which voxels were finite in both; None where all were.
+    scale : float
+        Robust range of the reference.
+    """
+
+    ours: NDArray[Any]
+    theirs: NDArray[Any]
+    inside: NDArray[np.bool_]
+    finite: NDArray[np.bool_] | None
+    scale: float
+
+
+def compared(reference: NDArray[Any], other: NDArray[Any], zero: float = 0.0) -> Compared:
+    """Foreground and range of a volume, beside another one.
+
+    Parameters
+    ----------
+    reference, other : ndarray
+        Intensities, one shape of any number of axes; those after the third are frames.
+    zero : float
+        The value that stands for an intensity of zero.
+
+    Raises
+    ------
+    ValueError
+        The shapes differ.
+    """
+    if reference.shape != other.shape:
+        raise ValueError(f"has shape {other.shape}, the reference {reference.shape}")
+    ours, theirs = _in_frames(reference), _in_frames(other)
+    inside = _foreground(ours, zero)
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    if finite.all():
+        return Compared(ours, theirs, inside, None, _range(ours, zero))
+    ours, theirs = np.where(finite, ours, zero), np.where(finite, theirs, zero)
+    return Compared(ours, theirs, inside & finite, finite, _range(ours, zero))
+
+
+def measure(reference: NDArray[Any], other: NDArray[Any], zero: float = 0.0) -> Figures:
     """Compare a volume with its source.
 
     Voxels that are not finite in one of them are left out; MS-SSIM takes them as equal.
@@ -44,28 +92,25 @@ def measure(
     ValueError
         The shapes differ.
     """
-    if reference.shape != other.shape:
-        raise ValueError(f"has shape {other.shape}, the reference {reference.shape}")
-    ours, theirs = _in_frames(reference), _in_frames(other)
+    return measured(compared(reference, other, zero))
+
+
+def measured(pair: Compared) -> Figures:
+    """The figures of :func:`measure`."""
+    ours, theirs, scale = pair.ours, pair.theirs, pair.scale
     frames = range(ours.shape[-1])
-    inside = _foreground(ours, zero)
-    finite = np.isfinite(ours) & np.isfinite(theirs)
-    nonfinite = finite.size - int(np.count_nonzero(finite))
-    if nonfinite:
-        ours, theirs = np.where(finite, ours, zero), np.where(finite, theirs, zero)
-        inside &= finite
-    scale = _range(ours, zero)
     similarity = sum(ms_ssim_3d(ours[..., f], theirs[..., f], scale) for f in frames) / len(frames)
     figures = {
-        "psnr_foreground": psnr(ours, theirs, scale, inside),
-        "psnr": psnr(ours, theirs, scale, finite if nonfinite else None),
+        "psnr_foreground": psnr(ours, theirs, scale, pair.inside),
+        "psnr": psnr(ours, theirs, scale, pair.finite),
         "ms_ssim": similarity,
         "max_error": max_error(ours, theirs),
         "range": scale,
     }
+    nonfinite = 0 if pair.finite is None else int(np.count_nonzero(~pair.finite))
     return {
-        **{name: _short(value) for name, value in figures.items()},
-        "foreground_voxels": int(np.count_nonzero(inside)),
+        **{name: rounded(value) for name, value in figures.items()},
+        "foreground_voxels": int(np.count_nonzero(pair.inside)),
         "nonfinite_voxels": nonfinite,
     }
 
@@ -112,20 +157,6 @@ def _range(ours: NDArray[Any], zero: float) -> float:
     return scale
 
 
-def _short(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """A figure as it is stored: six digits, None where it is not finite."""
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def check_fidelity(figures: Mapping[str, Any]) -> None:
-    """Refuse what comes back as something else.
-
-    Raises
-    ------
-    VolumeError
-    """
-    found = figures["psnr_foreground"]
-    if found is not None and found < LEAST_FOREGROUND_PSNR:
-        raise VolumeError(
-            f"comes back at {found:.1f} dB only, so the file would not show what the scan "
-            "shows; allow more bytes (--ratio, --quality), or --force"
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from .entropy.frame import Streams, decode_foreground, decode_frame_codes, decod
 from .entropy.level_contexts import Coefficients, frame_geometry
 from .entropy.tiling import tile_places
 from .errors import FormatError, ModelUnavailableError
-from .grids import Grid, grids_of
+from .grids import ZERO_ENTRY, CodeStatistics, Grid, grids_of
 from .header import FrameDescription
 from .layout import LEVEL_NAMES, site_padding
 
@@ -43,6 +43,17 @@ class CodedFrame:
     description: FrameDescription
     streams: Streams | None = None
     decoded: DecodedFrame = field(default_factory=lambda: empty_frame_grids())
+
+
+def code_statistics(
+    streams: Iterable[Streams], decoded: Iterable[DecodedFrame]
+) -> CodeStatistics:
+    """What the codes of all frames are like, of wavelet coefficients."""
+    grids = (grid for frame in decoded for grid in frame.grids.values())
+    return CodeStatistics(
+        significant=sum(int(np.count_nonzero(grid != ZERO_ENTRY)) for grid in grids),
+        bits=8 * sum(len(level) for each in streams for level in each.levels),
+    )
 
 
 def entropy_model(family: str, tensors: Mapping[str, NDArray[Any]]) -> EntropyModel:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,22 @@ Grid = NDArray[np.uint8]
 ENTRIES = 256
 ZERO_ENTRY = 128
 DETAIL_CHANNELS = len(BANDS) * (len(CORNERS) + 1)
+
+
+@dataclass(frozen=True)
+class CodeStatistics:
+    """What the codes of a file are like.
+
+    Attributes
+    ----------
+    significant : int
+        Codes that are not the zero entry.
+    bits : int
+        Of the streams of all levels.
+    """
+
+    significant: int
+    bits: int
 
 
 def channels_of(coefficients: Coefficients, level: int) -> NDArray[np.int32]:

@@ -200,6 +200,10 @@ class VQZ:
         mask = self.container.section(SectionKind.MASK, index) if has_mask else b""
         return Streams(mask, (fine, middle, coarse))
 
+    def all_streams(self) -> list[Streams]:
+        """Coded streams of every frame."""
+        return [self.streams(index) for index in range(len(self.parsed.frames))]
+
     def load_model(self) -> LoadedModel:
         """The weights this file was written with.
 

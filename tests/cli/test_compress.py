@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 
 import vqcodec
 from vqcodec.errors import LimitExceededError, ModelUnavailableError, VolumeError, VqzError
+from vqcodec.formats.container import SectionKind, unpack
 
 from .conftest import Vqz, encode, make_scan
 
@@ -65,6 +67,37 @@ def test_options_reach_the_codec(vqz: Vqz, scan: Path) -> None:
     assert encode.options["effort"] == 9  # type: ignore[attr-defined]
     assert vqz("compress", scan, "-f", "--drop-air") == 0
     assert encode.options["drop_air"] is True  # type: ignore[attr-defined]
+
+
+def test_free_text_is_dropped_and_listed(
+    vqz: Vqz, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = make_scan(tmp_path / "scan.nii")
+    raw = bytearray(scan.read_bytes())
+    raw[148:156] = b"Jane Doe"
+    scan.write_bytes(raw)
+    assert vqz("compress", scan, "--strip") == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split(maxsplit=1) == ["dropped", "descrip (8 bytes)"]
+    assert err.count("\n") == 1
+    assert "face" in err
+    packed = scan.with_suffix(".vqz")
+    assert b"Jane" not in vqz_header(packed)
+    assert vqz("compress", scan, "--strip", "-f", "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["dropped"] == ["descrip (8 bytes)"]
+    assert err == ""
+    assert vqz("compress", scan, "-f") == 0
+    assert b"Jane" in vqz_header(packed)
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+def vqz_header(path: Path) -> bytes:
+    """The volume's header as stored in a VQZ file."""
+    data = unpack(path.read_bytes()).section(SectionKind.VOLUME_HEADER)
+    return zlib.decompress(data[1:]) if data[0] else data
 
 
 def test_json_is_one_object_a_file(

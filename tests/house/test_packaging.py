@@ -59,7 +59,7 @@ def test_data_files_are_packaged(project: dict[str, Any]) -> None:
             path
             for path in folder.rglob("*")
             if path.is_file()
-            and path.suffix in {".json", ".toml", ".safetensors", ".md", ".typed"}
+            and path.suffix in {".json", ".toml", ".safetensors", ".md", ".typed", ".css", ".js"}
             and not any(parent.is_symlink() for parent in path.parents)
             and nearest_package(path) == folder
         }

@@ -70,6 +70,16 @@ def test_two_models_of_one_name_are_ambiguous(
         load_weights("mine-1", places=replace(places, user=(tmp_path,)))
 
 
+def test_a_name_that_comes_from_a_file_is_never_a_path(
+    packaged: Places, make_model: MakeModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "elsewhere" / "mine.safetensors"
+    entry = make_model(path, "mine-1", seed=3)
+    for name in (str(path), "../elsewhere/mine.safetensors", "/dev/zero"):
+        with pytest.raises(ModelUnavailableError, match="is not here"):
+            load_weights(name, expected_sha256=entry.sha256, places=packaged)
+
+
 def test_a_weights_file_can_be_named_by_its_path(
     packaged: Places, make_model: MakeModel, tmp_path: Path
 ) -> None:

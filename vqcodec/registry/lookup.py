@@ -58,7 +58,8 @@ def load_weights(
         An id, the path of a weights file, or None for the default model.
     expected_sha256 : str, optional
         The identity the model must have. It decides: the id is then only a name for messages,
-        so that a renamed copy serves and another model of that name does not.
+        so that a renamed copy serves and another model of that name does not, and a text that
+        looks like a path is none.
     places : Places, optional
         Where to look; by default the package, ``VQZ_MODEL_PATH`` and the user's cache.
 
@@ -78,9 +79,12 @@ def locate_weights(
     expected_sha256: str | None = None,
     places: Places | None = None,
 ) -> Path:
-    """Find the file that :func:`load_weights` would load, downloading it if need be."""
+    """Find the file that :func:`load_weights` would load, downloading it if need be.
+
+    A text beside ``expected_sha256`` comes from a file, and is never taken for a path.
+    """
     places = places or Places.from_environment()
-    if model is not None and _is_path(model):
+    if model is not None and _is_path(model, expected_sha256):
         return _checked(Path(model), expected_sha256)
     model_id = None if model is None else str(model)
     if model_id is None and expected_sha256 is None:
@@ -96,8 +100,10 @@ def locate_weights(
     return _user_file_named(model_id or "", places)
 
 
-def _is_path(model: str | os.PathLike[str]) -> bool:
-    return not isinstance(model, str) or model.endswith(".safetensors") or os.sep in model
+def _is_path(model: str | os.PathLike[str], expected_sha256: str | None) -> bool:
+    if not isinstance(model, str):
+        return True
+    return expected_sha256 is None and (model.endswith(".safetensors") or os.sep in model)
 
 
 def _locate(model_id: str | None, sha256: str, places: Places) -> Path:
