@@ -13,14 +13,16 @@ from . import scans
 from .ablation_command import ablation_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
+from .documents import Document, data_hashes, started, write
 from .machine import described, machine
 from .morphometry_command import morphometry_command
 from .paper_tables_command import paper_tables_command
 from .peers import Peer, all_peers
 from .quantisers_command import quantisers_command
 from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its_api
+from .rate_tables import comparison_tables
 from .report import REFERENCE_GROUP, judged, requirements, table
-from .scan_choice import chosen_entries, json_option, loaded, scan_options, write_document
+from .scan_choice import chosen_entries, json_option, loaded, scan_options
 from .tokens_command import tokens_command
 
 QUICK_SCANS = 2
@@ -92,8 +94,7 @@ def measure(
     output: Path | None,
 ) -> None:
     """Run the comparison, print the tables, write the results file."""
-    record = machine()
-    click.echo(described(record))
+    record = started()
     chosen = chosen_entries(splits, subjects)
     missing: list[str] = []
     peers = usable(chosen_peers(peer_names, quick), missing.append)
@@ -102,10 +103,21 @@ def measure(
     for line in missing:
         click.echo(line)
     results: list[Result] = []
-    for _, scan in loaded(chosen[:QUICK_SCANS] if quick else chosen, grid):
+    chosen = chosen[:QUICK_SCANS] if quick else chosen
+    for _, scan in loaded(chosen, grid):
         results += compared(scan, codec, peers, rates or RATES)
-        document = {"machine": record, "not measured": missing}
-        write_document(output, document | {"results": [asdict(result) for result in results]})
+        notes = dict.fromkeys(f"{found.scan}: {found.note}" for found in results if found.note)
+        document = Document(
+            name="rate-distortion",
+            title="Rate and distortion at equal bytes",
+            command="python -m benchmarks rate-distortion" + (" --quick" if quick else ""),
+            tables=tuple(comparison_tables(results)),
+            settings={"grid": grid, "peers": {peer.name: peer.software() for peer in peers}},
+            data=data_hashes(chosen),
+            records=tuple(asdict(result) for result in results),
+            not_measured=(*missing, *notes),
+        )
+        write(output, record, document)
     click.echo("\n" + table(results))
     for line in missing:
         click.echo(line)
