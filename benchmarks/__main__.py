@@ -14,8 +14,10 @@ from .ablation_command import ablation_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
 from .documents import Document, data_hashes, started, write
+from .lossless_command import lossless_command
 from .machine import described, machine
 from .morphometry_command import morphometry_command
+from .ood_command import ood_command
 from .paper_tables_command import paper_tables_command
 from .peers import Peer, all_peers
 from .quantisers_command import quantisers_command
@@ -23,6 +25,7 @@ from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its
 from .rate_tables import comparison_tables
 from .report import REFERENCE_GROUP, judged, requirements, table
 from .scan_choice import chosen_entries, json_option, loaded, scan_options
+from .speed_command import speed_command
 from .tokens_command import tokens_command
 
 QUICK_SCANS = 2
@@ -58,8 +61,11 @@ main.add_command(tokens_command)
 main.add_command(quantisers_command)
 main.add_command(bd_rate_command)
 main.add_command(ablation_command)
+main.add_command(lossless_command)
 main.add_command(morphometry_command)
 main.add_command(paper_tables_command)
+main.add_command(ood_command)
+main.add_command(speed_command)
 
 
 @main.command("machine")
