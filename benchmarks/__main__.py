@@ -27,6 +27,7 @@ from .report import REFERENCE_GROUP, judged, requirements, table
 from .scan_choice import chosen_entries, json_option, loaded, scan_options
 from .speed_command import speed_command
 from .tokens_command import tokens_command
+from .vbm_command import vbm_command
 
 QUICK_SCANS = 2
 QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
@@ -66,6 +67,7 @@ main.add_command(morphometry_command)
 main.add_command(paper_tables_command)
 main.add_command(ood_command)
 main.add_command(speed_command)
+main.add_command(vbm_command)
 
 
 @main.command("machine")
