@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean help
+.PHONY: demo test check format results clean help
 
 help:
 	@echo "make demo    compress the MNI152 T1 volume, decompress it, compare; see demo-out/"
 	@echo "make test    run the tests"
 	@echo "make check   linters, types, import rules, then the tests"
+	@echo "make results measure everything (hours); tables and plots in benchmarks/results/"
 	@echo "make format  let ruff reformat the sources"
 	@echo "make clean   remove .venv and everything else that was built"
 
@@ -34,6 +35,11 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
+
+results: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench,vbm]'
+	$(BIN)/python -m benchmarks
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only .

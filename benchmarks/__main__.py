@@ -26,6 +26,7 @@ from .rate_tables import comparison_tables
 from .report import REFERENCE_GROUP, judged, requirements, table
 from .scan_choice import chosen_entries, json_option, loaded, scan_options
 from .speed_command import speed_command
+from .suite import QUICK_RESULTS, RESULTS, run_suite, write_page
 from .tokens_command import tokens_command
 from .vbm_command import vbm_command
 
@@ -53,9 +54,27 @@ def comparison_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Measure vqcodec and its peers on the scans of the data folder ($VQCODEC_DATA)."""
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="Every table on few scans, in about ten minutes.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder of the results."
+)
+@click.pass_context
+def main(context: click.Context, quick: bool, output: Path | None) -> None:
+    """Measure vqcodec and its peers on the scans of the data folder ($VQCODEC_DATA).
+
+    Without a command, everything, into benchmarks/results with a page to look at.
+    """
+    if context.invoked_subcommand is not None:
+        if quick or output is not None:
+            raise click.UsageError("--quick and --output before a command have no meaning")
+        return
+    try:
+        scans.data_folder()
+    except scans.DataFolderError as error:
+        raise click.ClickException(str(error)) from None
+    folder = output or (QUICK_RESULTS if quick else RESULTS)
+    context.exit(1 if run_suite(main.commands, folder, quick) else 0)
 
 
 main.add_command(tokens_command)
@@ -68,6 +87,13 @@ main.add_command(paper_tables_command)
 main.add_command(ood_command)
 main.add_command(speed_command)
 main.add_command(vbm_command)
+
+
+@main.command("page")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=RESULTS)
+def page_command(folder: Path) -> None:
+    """Write the results page anew from the documents of a folder."""
+    click.echo(str(write_page(folder)))
 
 
 @main.command("machine")

@@ -24,7 +24,7 @@ from .vbm import FULL, QUICK, Placed, VbmSettings, grey_map, missing
 from .vbm_groups import DATA_SET, GroupError, groups
 from .vbm_report import Maps, results
 
-PATIENT_COUNT, QUICK_COUNT = 10, 3
+PATIENT_COUNT, QUICK_COUNT, QUICK_EFFORT = 10, 3, 1
 THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 
 
@@ -55,8 +55,9 @@ def vbm_command(
         raise click.ClickException(reason)
     os.environ.setdefault(THREADS, str(len(os.sched_getaffinity(0))))
     try:
-        codec = own_codec(device=device, force=True)
-        identity = identity_of_model(None) | {"effort": "None"}
+        effort = QUICK_EFFORT if quick else None
+        codec = own_codec(device=device, effort=effort, force=True)
+        identity = identity_of_model(None) | {"effort": str(effort)}
     except ModelUnavailableError as error:
         raise click.ClickException(str(error)) from None
     settings = QUICK if quick else FULL
