@@ -19,10 +19,9 @@ def as_svg(plot: Plot) -> str:
     with mpl.rc_context({"svg.hashsalt": plot.title, "svg.fonttype": "none"}):
         figure, axes = plt.subplots(figsize=(WIDTH, HEIGHT), layout="constrained")
         for index, series in enumerate(plot.series):
-            line = {"linestyle": "--", "marker": ""} if series.name == "rescan" else {"marker": "o"}
-            axes.plot(
-                series.x, series.y, markersize=4, color=f"C{index}", label=series.name, **line
-            )
+            form = "--" if series.name == "rescan" else "o-"
+            color = f"C{index}"
+            axes.plot(series.x, series.y, form, markersize=4, color=color, label=series.name)
         if plot.log_x:
             axes.set_xscale("log")
         if plot.log_y:

@@ -25,11 +25,12 @@ from .curves import cache_folder, write_atomically
 from .scans import DataFolderError, Entry, Scan, robustly_scaled
 from .segmentation import Mask, Segmenter, segmented
 
-DEFINITION = "file figures, error percentiles in the foreground, regions: 1"
+DEFINITION = "file figures, error percentiles in the foreground, regions: 2"
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
 LESION_DEVIATIONS = 3.0
 LESION_VOXELS = 20
 EDGE_VOXELS = 6
+LEAST_CONTRAST = 0.05
 WHITE = 3
 
 
@@ -44,7 +45,7 @@ class RegionError:
         Root mean square and mean of decoded minus original, percent of the robust range.
     contrast : float or None
         Difference to healthy white matter in the decoded volume as a share of that in the
-        original; 1 where it is kept, None for white matter itself.
+        original; 1 where it is kept, None for white matter itself and where there is little.
     """
 
     voxels: int
@@ -190,7 +191,7 @@ def region_errors(
         if mask is not reference:
             before = float(original[mask].mean() - original[reference].mean())
             after = float(decoded[mask].mean() - decoded[reference].mean())
-            contrast = after / before if before else None
+            contrast = after / before if abs(before) >= LEAST_CONTRAST * top else None
         rms = float(np.sqrt(np.mean(errors**2)))
         found[name] = RegionError(int(mask.sum()), rms, float(errors.mean()), contrast)
     return found

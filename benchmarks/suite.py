@@ -57,6 +57,9 @@ def run_suite(commands: Mapping[str, click.Command], folder: Path, quick: bool) 
         try:
             arguments = [*(one.quick if quick else ()), "--json", str(output)]
             commands[one.name].main(arguments, standalone_mode=False)
+        except click.Abort:  # Ctrl-C
+            write_page(folder, failures)
+            raise
         except click.ClickException as error:
             failures[one.name] = error.format_message()
         except Exception as error:  # a table that fails must not keep the others from being made

@@ -129,8 +129,7 @@ def add(
     SegmentationError, RuntimeError
         There is no map of it.
     """
-    image = cast(nib.spatialimages.SpatialImage, nib.load(data_folder() / entry.path))
-    placed = Placed(scan, np.asarray(image.affine, np.float64))
+    placed = placed_scan(entry, scan)
     click.echo(f"  {scan.name}: original", err=True)
     before = grey_map(placed, scan.values, segmenter, settings, cache)
     click.echo(f"  {scan.name}: decoded", err=True)
@@ -139,3 +138,9 @@ def add(
     maps.subjects.append(scan.name)
     maps.before.append(before)
     maps.after.append(after)
+
+
+def placed_scan(entry: Entry, scan: Scan) -> Placed:
+    """The scan with the affine of its file."""
+    image = cast(nib.spatialimages.SpatialImage, nib.load(data_folder() / entry.path))
+    return Placed(scan, np.asarray(image.affine, np.float64))
