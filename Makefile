@@ -8,13 +8,14 @@ READY := $(VENV)/.ready
 # One process for each core, and one thread in each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test check minimal format clean help
+.PHONY: demo test check minimal results format clean help
 
 help:
 	@echo "make demo    compress the MNI152 T1 volume, decompress it, compare; see demo-out/"
 	@echo "make test    run the tests"
 	@echo "make check   linters, types, import rules, then the tests"
 	@echo "make minimal install without torch, and try what works so"
+	@echo "make results measure everything (hours); tables and plots in benchmarks/results/"
 	@echo "make format  let ruff reformat the sources"
 	@echo "make clean   remove .venv and everything else that was built"
 
@@ -40,6 +41,11 @@ check: $(READY)
 
 minimal:
 	PYTHON="$(PYTHON)" .ci/minimal
+
+results: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench,vbm]'
+	$(BIN)/python -m benchmarks
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only .

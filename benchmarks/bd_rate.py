@@ -1,23 +1,27 @@
 """Bjontegaard rate difference of two measured curves, and the rate at which one gets somewhere.
 
-The rate difference is the mean difference of log rate over the PSNR range that both curves
-cover, as percent: -50 where one codec needs half the bytes of the other. Curves are cut to a
-range of rates first; their ends there are interpolated.
+The rate difference is the mean difference of log rate over the range of quality that both curves
+cover, as percent: -50 where one codec needs half the bytes of the other. Quality is in decibels:
+foreground PSNR, or how close MS-SSIM or Dice are to one. Curves are cut to a range of rates
+first; their ends there are interpolated.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .curves import Curve, OutsideCurveError, Point, interpolated
+from .curves import Curve, Figures, OutsideCurveError, Point, interpolated
 
 LOW_PERCENT, HIGH_PERCENT = 0.1, 0.8
 METHOD = "akima"
 FEWEST_POINTS = 3
+CLOSEST_TO_ONE = 1e-9
+
+Quality = Callable[[Figures], float]
 
 
 class NoDifferenceError(Exception):
@@ -33,7 +37,7 @@ class Difference:
     percent : float
         Bjontegaard rate difference; below zero where the test needs fewer bytes.
     low, high : float
-        Foreground PSNR in dB between which it was taken.
+        Quality in dB between which it was taken.
     axis : int
         Slicing axis of the anchor.
     """
@@ -61,7 +65,28 @@ def bd_missing() -> str | None:
     return None
 
 
-def best_difference(anchor: Curve, test: Sequence[Point], low: float, high: float) -> Difference:
+def foreground_psnr(figures: Figures) -> float:
+    """PSNR over the foreground, in dB."""
+    return figures.psnr_foreground
+
+
+def similarity(figures: Figures) -> float:
+    """How close MS-SSIM on the scan's own grid is to one, in dB."""
+    return decibels_to_one(figures.ms_ssim)
+
+
+def decibels_to_one(value: float) -> float:
+    """30 for 0.999, 40 for 0.9999: figures near one, spread out."""
+    return -10.0 * math.log10(max(1.0 - value, CLOSEST_TO_ONE))
+
+
+def best_difference(
+    anchor: Curve,
+    test: Sequence[Point],
+    low: float,
+    high: float,
+    quality: Quality = foreground_psnr,
+) -> Difference:
     """Rate difference of ``test`` to a peer along that slicing axis which serves the peer best.
 
     Raises
@@ -74,7 +99,7 @@ def best_difference(anchor: Curve, test: Sequence[Point], low: float, high: floa
     for axis in sorted({point.axis for point in anchor.points}):
         points = [point for point in anchor.points if point.axis == axis]
         try:
-            difference = rate_difference(points, test, low, high)
+            difference = rate_difference(points, test, low, high, quality)
         except NoDifferenceError as error:
             why = str(error)
         else:
@@ -85,21 +110,42 @@ def best_difference(anchor: Curve, test: Sequence[Point], low: float, high: floa
 
 
 def rate_difference(
-    anchor: Sequence[Point], test: Sequence[Point], low: float, high: float
+    anchor: Sequence[Point],
+    test: Sequence[Point],
+    low: float,
+    high: float,
+    quality: Quality = foreground_psnr,
 ) -> Difference:
-    """Rate difference of ``test`` to ``anchor`` on foreground PSNR.
+    """Rate difference of ``test`` to ``anchor``, points in any order, the anchor's of one axis.
+
+    Raises
+    ------
+    NoDifferenceError
+        As `pair_difference`.
+    """
+    pairs = [[(one.percent, quality(one.figures)) for one in points] for points in (anchor, test)]
+    return replace(pair_difference(pairs[0], pairs[1], low, high), axis=anchor[0].axis)
+
+
+def pair_difference(
+    anchor: Sequence[tuple[float, float]],
+    test: Sequence[tuple[float, float]],
+    low: float,
+    high: float,
+) -> Difference:
+    """Rate difference of ``test`` to ``anchor``.
 
     Parameters
     ----------
-    anchor, test : sequence of Point
-        In any order; the anchor's of one axis.
+    anchor, test : sequence of (float, float)
+        Rate in percent and quality in dB, in any order.
     low, high : float
         Rates in percent that both curves are cut to.
 
     Raises
     ------
     NoDifferenceError
-        A curve has fewer than three points in the range, or no PSNR is on both.
+        A curve has fewer than three points in the range, or no quality is on both.
     """
     import bjontegaard
 
@@ -107,7 +153,7 @@ def rate_difference(
     own_rates, own_decibels = within(test, low, high)
     least, most = max(decibels[0], own_decibels[0]), min(decibels[-1], own_decibels[-1])
     if least >= most:
-        raise NoDifferenceError("no PSNR is on both curves")
+        raise NoDifferenceError("no quality is on both curves")
     percent = bjontegaard.bd_rate(
         rates,
         decibels,
@@ -117,11 +163,13 @@ def rate_difference(
         require_matching_points=False,
         min_overlap=0,
     )
-    return Difference(float(percent), least, most, anchor[0].axis)
+    return Difference(float(percent), least, most)
 
 
-def within(points: Sequence[Point], low: float, high: float) -> tuple[list[float], list[float]]:
-    """Rates and foreground PSNR between two rates, ends interpolated, both climbing.
+def within(
+    points: Sequence[tuple[float, float]], low: float, high: float
+) -> tuple[list[float], list[float]]:
+    """Rates and quality between two rates, ends interpolated, both climbing.
 
     Raises
     ------
@@ -139,15 +187,14 @@ def within(points: Sequence[Point], low: float, high: float) -> tuple[list[float
     return places, [interpolated(rates, decibels, place) for place in places]
 
 
-def climbing(points: Sequence[Point]) -> tuple[list[float], list[float]]:
-    """Rates and foreground PSNR, without larger files that are no better than smaller ones."""
+def climbing(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Rates and quality, without larger files that are no better than smaller ones."""
     rates: list[float] = []
     decibels: list[float] = []
-    for point in sorted(points, key=lambda point: point.percent):
-        is_first = not rates
-        if is_first or (point.figures.psnr_foreground > decibels[-1] and point.percent > rates[-1]):
-            rates.append(point.percent)
-            decibels.append(point.figures.psnr_foreground)
+    for percent, quality in sorted(points):
+        if not rates or (quality > decibels[-1] and percent > rates[-1]):
+            rates.append(percent)
+            decibels.append(quality)
     return rates, decibels
 
 
@@ -170,7 +217,7 @@ def rate_reaching(
     order = np.argsort(rates)
     if similarities[order[0]] >= wanted:
         return Reached(float(rates[order[0]]), is_bound=True)
-    closeness = [1.0 / (1.0 - min(value, 1.0 - 1e-9)) for value in similarities]
+    closeness = [1.0 / max(1.0 - value, CLOSEST_TO_ONE) for value in similarities]
     try:
         log_rate = interpolated(closeness, np.log(rates).tolist(), 1.0 / (1.0 - wanted))
     except OutsideCurveError:

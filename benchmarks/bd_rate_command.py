@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,14 +13,18 @@ from .bd_rate import HIGH_PERCENT, LOW_PERCENT, METHOD, bd_missing
 from .bd_rate_report import FOOTNOTES, notes, requirements, table
 from .bd_rate_scan import ScanResult, measured_scan
 from .curves import usable
-from .machine import described, machine
+from .documents import Document, data_hashes, started, write
 from .own_curve import NoEffortError, OwnCodec, findable, identity_of_model, own_codec
 from .peers import Peer, named_peers
 from .peers_masked import MASKED_NAME, masked_peer
+from .rate_tables import curve_plots, difference_tables
 from .report import REFERENCE_GROUP, judged
-from .scan_choice import chosen_entries, json_option, loaded, scan_options, write_document
+from .scan_choice import chosen_entries, json_option, loaded, scan_options
+from .tables import as_text
 
-PEER_NAMES = ("SVT-AV1 p4", MASKED_NAME, "x265 slow", "SPERR 3D")
+JUDGED_PEERS = ("SVT-AV1 p4", MASKED_NAME, "x265 slow", "SPERR 3D")
+PEER_NAMES = (*JUDGED_PEERS, "SZ3", "JPEG 2000", "JPEG XL", "zfp")
+QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D", "SZ3", "JPEG 2000")
 
 
 @click.command("bd-rate")
@@ -35,6 +40,7 @@ PEER_NAMES = ("SVT-AV1 p4", MASKED_NAME, "x265 slow", "SPERR 3D")
     help="Slicing axes of video encoders: all, or the one a probe finds best. [3]",
 )
 @click.option("--device", default="auto", help="Device of the codec.")
+@click.option("--quick", is_flag=True, help="One OASIS scan, four peers along one axis.")
 @json_option
 def bd_rate_command(
     splits: tuple[str, ...],
@@ -45,19 +51,21 @@ def bd_rate_command(
     effort: int | None,
     axes: str,
     device: str,
+    quick: bool,
     output: Path | None,
 ) -> None:
     """Bjontegaard rate differences of vqcodec to its peers; judges the requirements."""
-    record = machine()
-    click.echo(described(record))
+    record = started()
     codec: OwnCodec | None = None
     identity: dict[str, str] = {}
     if not peers_only:
         codec, identity = chosen_codec(model, device, effort)
         click.echo(f"vqcodec: {identity['id']}, sha256 {identity['sha256']}")
-    entries = chosen_entries(splits, subjects)
+    entries = chosen_entries(splits, subjects)[: 1 if quick else None]
     missing: list[str] = []
-    peers = usable(chosen_peers(names), missing.append)
+    peers = usable(chosen_peers(names or (QUICK_PEERS if quick else ())), missing.append)
+    if quick:
+        peers = [replace(peer, axes=peer.axes[:1]) for peer in peers]
     for peer in peers:
         click.echo(f"{peer.name}: {peer.software()}")
     settings = {
@@ -71,9 +79,21 @@ def bd_rate_command(
     with findable(model):
         for _, scan in loaded(entries):
             results.append(measured_scan(scan, codec, peers, axes == "3", say))
-            document = {"machine": record, "settings": settings, "not measured": missing}
-            write_document(output, document | {"results": [one.record() for one in results]})
+            document = Document(
+                name="bd-rate",
+                title="Bytes saved: Bjontegaard rate differences",
+                command="python -m benchmarks bd-rate" + (" --quick" if quick else ""),
+                tables=tuple(difference_tables(results, [peer.name for peer in peers])),
+                plots=tuple(curve_plots(results)),
+                settings=settings,
+                data=data_hashes(entries),
+                records=tuple(one.record() for one in results),
+                not_measured=(*missing, *notes(results)),
+            )
+            write(output, record, document)
     click.echo("\n" + table(results, [peer.name for peer in peers]))
+    for found in difference_tables(results, [peer.name for peer in peers])[1:]:
+        click.echo("\n" + as_text(found))
     for line in (*missing, *notes(results)):
         click.echo(line)
     click.echo("\n" + FOOTNOTES)
@@ -97,7 +117,7 @@ def chosen_codec(
 
 
 def chosen_peers(names: tuple[str, ...]) -> list[Peer]:
-    """Peers by name, all four by default, in the order of the table."""
+    """Peers by name, all by default, in the order of the table."""
     wanted = [name for name in PEER_NAMES if not names or name in names]
     return [masked_peer() if name == MASKED_NAME else named_peers((name,))[0] for name in wanted]
 

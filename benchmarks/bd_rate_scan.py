@@ -16,6 +16,7 @@ from .bd_rate import (
     Reached,
     best_difference,
     rate_reaching,
+    similarity,
 )
 from .curves import Curve, Point, curve, point
 from .own_curve import OwnCodec, own_points
@@ -42,6 +43,8 @@ class ScanResult:
         Of the peers, along all axes measured.
     differences : mapping of str to Difference
         Of vqcodec to each peer by its name; one that is missing has a note.
+    similarity_differences : mapping of str to Difference
+        The same on MS-SSIM.
     similar, similar_paper : Reached or None
         Rate at which vqcodec reaches MS-SSIM 0.998: on the scan's own grid in percent of
         that, and zero-padded to 192x256x192 in percent of that.
@@ -58,6 +61,7 @@ class ScanResult:
     similar: Reached | None = None
     similar_paper: Reached | None = None
     notes: tuple[str, ...] = ()
+    similarity_differences: Mapping[str, Difference] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """JSON values."""
@@ -93,7 +97,8 @@ def measured_scan(
     if codec is not None:
         say(f"{scan.name}: {codec.name}")
         points = own_points(scan, codec, "ratio", RATIOS, notes.append)
-    curves, differences = [], {}
+    curves: list[Curve] = []
+    differences, similarity_differences = {}, {}
     for peer in peers:
         say(f"{scan.name}: {peer.name}")
         try:
@@ -102,6 +107,9 @@ def measured_scan(
             if codec is not None:
                 found = best_difference(curves[-1], points, LOW_PERCENT, HIGH_PERCENT)
                 differences[peer.name] = found
+                similarity_differences[peer.name] = best_difference(
+                    curves[-1], points, LOW_PERCENT, HIGH_PERCENT, similarity
+                )
         except (RuntimeError, NoDifferenceError) as error:  # imagecodecs and ffmpeg: the former
             notes.append(f"{peer.name}: {error}")
     return ScanResult(
@@ -114,6 +122,7 @@ def measured_scan(
         similar=similar_at(points),
         similar_paper=similar_at_paper(points),
         notes=tuple(notes),
+        similarity_differences=similarity_differences,
     )
 
 

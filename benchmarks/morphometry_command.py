@@ -34,7 +34,7 @@ PEERS = ("SVT-AV1 p4", "x265 slow", "SPERR 3D", "JPEG 2000")
 RESCANS = (("oasis_1003", "oasis_1023"),)
 QUICK_SCANS = ("oasis_1003", "oasis_1023")
 QUICK_RATES = (0.35,)
-QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
+QUICK_PEERS = ("SVT-AV1 p4",)
 
 
 @click.command("morphometry")
@@ -45,7 +45,7 @@ QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
 @click.option("--model", help="Id, or path of a weights file. [the default model]")
 @click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
 @click.option("--device", default="auto", help="Device of the codec.")
-@click.option("--quick", is_flag=True, help="Two scans, one rate, two peers along one axis.")
+@click.option("--quick", is_flag=True, help="Two scans, one rate, one peer along one axis.")
 @json_option
 def morphometry_command(
     splits: tuple[str, ...],

@@ -25,7 +25,7 @@ def tables(results: Sequence[Morphometry], floors: Sequence[Floor], segmenter: s
     found = [preservation(results, floors, segmenter)]
     if any(result.manual is not None for result in results):
         found.append(manual_losses(results, segmenter))
-    found.append(tests_against_peers(results))
+    found.append(comparison_with_peers(results))
     return found
 
 
@@ -92,7 +92,7 @@ def manual_losses(results: Sequence[Morphometry], segmenter: str) -> Table:
     return Table(f"Dice with manual labels, {segmenter}", columns, tuple(rows), notes)
 
 
-def tests_against_peers(results: Sequence[Morphometry]) -> Table:
+def comparison_with_peers(results: Sequence[Morphometry]) -> Table:
     """Paired differences of Dice between vqcodec and each peer at one rate."""
     headings = [f"{name} {form}" for name in TISSUES for form in ("ours - theirs", "p")]
     columns = ("rate, peer", "scans", *headings)

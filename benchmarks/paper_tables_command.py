@@ -12,7 +12,7 @@ from vqcodec.errors import ModelUnavailableError, VqzError
 
 from .coded_files import own_file
 from .documents import Document, data_hashes, show, started, write
-from .morphometry_command import QUICK_SCANS, chosen_scans
+from .morphometry_command import chosen_scans
 from .own_curve import OwnCodec, identity_of_model, own_codec
 from .paper_tables import TRAINED, Batches, PaperFigures, both_on_grids, both_tables, measured
 from .rate_distortion import DEFAULT_LIMIT
@@ -33,7 +33,7 @@ ALL_STAGES = 9.0
     help="For Dice; none leaves it out, which is faster.",
 )
 @click.option("--device", default="auto", help="Device of the codec.")
-@click.option("--quick", is_flag=True, help=f"{len(QUICK_SCANS)} scans, without Dice.")
+@click.option("--quick", is_flag=True, help="One scan, without Dice.")
 @json_option
 def paper_tables_command(
     splits: tuple[str, ...],
@@ -50,7 +50,7 @@ def paper_tables_command(
     codecs = models(device, missing.append)
     if not codecs:
         raise click.ClickException("no model is available")
-    entries = chosen_scans(splits, subjects, quick)
+    entries = chosen_scans(splits, subjects, quick)[: 1 if quick else None]
     default = next(name for name in codecs if name not in TRAINED.values())
     batches = {name: Batches() for name in codecs}
     figures: list[PaperFigures] = []

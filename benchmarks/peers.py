@@ -79,6 +79,8 @@ def all_peers() -> tuple[Peer, ...]:
         array_peer(
             "JPEG 2000", jpeg2k_encode, jpeg2k_decode, (18, 21, 24, 27, 30, 33, 36, 39, 42, 46, 50)
         ),
+        array_peer("JPEG XL", jpegxl_encode, jpegxl_decode, (25, 18, 12, 8, 5, 3)),
+        array_peer("zfp", zfp_encode, zfp_decode, (8, 4, 2, 1, 0.5)),
     )
 
 
@@ -164,25 +166,66 @@ def sz3_decode(data: bytes, shape: tuple[int, ...]) -> Array:
     return np.asarray(decoded, dtype=np.float32).reshape(shape)
 
 
+def zfp_encode(values: Array, bound: float) -> bytes:
+    """The volume by zfp with an absolute error bound."""
+    return bytes(imagecodecs().zfp_encode(values, level=bound, mode="a"))
+
+
+def zfp_decode(data: bytes, shape: tuple[int, ...]) -> Array:
+    """Inverse of `zfp_encode`."""
+    return np.asarray(imagecodecs().zfp_decode(data), dtype=np.float32).reshape(shape)
+
+
 def jpeg2k_encode(values: Array, decibel: float) -> bytes:
-    """JPEG 2000 code streams of 12 bit slices along the last axis, each with its length."""
-    slices = np.rint(np.clip(values, 0.0, 1.0) * 4095.0).astype(np.uint16)
-    streams = []
-    for index in range(slices.shape[2]):
-        plane = np.ascontiguousarray(slices[:, :, index])
-        stream = b""
-        if plane.any():
-            stream = bytes(
-                imagecodecs().jpeg2k_encode(
-                    plane, level=decibel, codecformat="j2k", bitspersample=12, reversible=False
-                )
+    """JPEG 2000 code streams of 12 bit slices along the last axis."""
+
+    def encode(plane: NDArray[np.uint16]) -> bytes:
+        return bytes(
+            imagecodecs().jpeg2k_encode(
+                plane, level=decibel, codecformat="j2k", bitspersample=12, reversible=False
             )
-        streams.append(struct.pack("<I", len(stream)) + stream)
-    return b"".join(streams)
+        )
+
+    return sliced(values, 4095, encode)
 
 
 def jpeg2k_decode(data: bytes, shape: tuple[int, ...]) -> Array:
     """Inverse of `jpeg2k_encode`."""
+    return joined(data, shape, 4095, imagecodecs().jpeg2k_decode)
+
+
+def jpegxl_encode(values: Array, distance: float) -> bytes:
+    """JPEG XL code streams of 16 bit slices along the last axis, at its default effort of 7."""
+
+    def encode(plane: NDArray[np.uint16]) -> bytes:
+        return bytes(imagecodecs().jpegxl_encode(plane, distance=distance, effort=7, numthreads=1))
+
+    return sliced(values, 65535, encode)
+
+
+def jpegxl_decode(data: bytes, shape: tuple[int, ...]) -> Array:
+    """Inverse of `jpegxl_encode`."""
+    return joined(data, shape, 65535, imagecodecs().jpegxl_decode)
+
+
+def sliced(values: Array, top: int, encode: Callable[[NDArray[np.uint16]], bytes]) -> bytes:
+    """Slices along the last axis as integers up to ``top``, each coded with its length.
+
+    Slices of zeros take the four bytes of their length only.
+    """
+    slices = np.rint(np.clip(values, 0.0, 1.0) * np.float32(top)).astype(np.uint16)
+    streams = []
+    for index in range(slices.shape[2]):
+        plane = np.ascontiguousarray(slices[:, :, index])
+        stream = encode(plane) if plane.any() else b""
+        streams.append(struct.pack("<I", len(stream)) + stream)
+    return b"".join(streams)
+
+
+def joined(
+    data: bytes, shape: tuple[int, ...], top: int, decode: Callable[[bytes], NDArray[np.uint16]]
+) -> Array:
+    """Inverse of `sliced`."""
     values = np.zeros(shape, np.float32)
     position = 0
     for index in range(shape[2]):
@@ -190,5 +233,5 @@ def jpeg2k_decode(data: bytes, shape: tuple[int, ...]) -> Array:
         stream = data[position + 4 : position + 4 + length]
         position += 4 + length
         if stream:
-            values[:, :, index] = imagecodecs().jpeg2k_decode(stream) / np.float32(4095.0)
+            values[:, :, index] = decode(stream) / np.float32(top)
     return values

@@ -14,7 +14,7 @@ from . import options
 from .batch import Outcome, Record, attempt, overall
 from .batch import report as report_outcome
 from .console import file_size, printable
-from .exits import Code, Failed, writing
+from .exits import Code, Failed, explain, writing
 from .interrupts import deferred_signals
 from .names import Found, check_target, find_files, is_volume, is_vqz, vqz_name
 from .sizes import decibels, significant, size_figures
@@ -149,7 +149,8 @@ def files_in(folder: Path, wanted: Any) -> list[Found]:
     """Files below a folder."""
     found, missing = find_files([folder], wanted, recursive=True)
     for path, error in missing:
-        raise Failed(error.code, f"{path}: {error.message}")
+        code, message = explain(error)
+        raise Failed(code, f"{path}: {message}")
     return found
 
 

@@ -45,9 +45,7 @@ class CodedFrame:
     decoded: DecodedFrame = field(default_factory=lambda: empty_frame_grids())
 
 
-def code_statistics(
-    streams: Iterable[Streams], decoded: Iterable[DecodedFrame]
-) -> CodeStatistics:
+def code_statistics(streams: Iterable[Streams], decoded: Iterable[DecodedFrame]) -> CodeStatistics:
     """What the codes of all frames are like, of wavelet coefficients."""
     grids = (grid for frame in decoded for grid in frame.grids.values())
     return CodeStatistics(

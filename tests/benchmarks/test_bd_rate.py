@@ -68,18 +68,18 @@ def test_only_the_range_of_rates_counts() -> None:
 
 
 def test_ends_are_interpolated_and_never_extrapolated() -> None:
-    rates, decibels = within(points(logarithmic, (0.05, 0.15, 0.3, 0.7)), 0.1, 0.8)
+    rates, decibels = within([(r, logarithmic(r)) for r in (0.05, 0.15, 0.3, 0.7)], 0.1, 0.8)
     assert rates == [0.1, 0.15, 0.3, 0.7]
     assert decibels[0] == pytest.approx(logarithmic(0.1), abs=0.05)
 
 
 def test_a_larger_file_that_is_no_better_is_left_out() -> None:
-    rates, decibels = climbing([point(0.3, 33), point(0.1, 30), point(0.2, 29.9), point(0.4, 34)])
+    rates, decibels = climbing([(0.3, 33), (0.1, 30), (0.2, 29.9), (0.4, 34)])
     assert (rates, decibels) == ([0.1, 0.3, 0.4], [30, 33, 34])
 
 
 def test_curves_without_a_common_psnr() -> None:
-    with pytest.raises(NoDifferenceError, match="no PSNR is on both"):
+    with pytest.raises(NoDifferenceError, match="no quality is on both"):
         rate_difference(points(logarithmic), points(lambda r: logarithmic(r) + 99), 0.1, 0.8)
 
 

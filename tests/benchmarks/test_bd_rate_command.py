@@ -154,7 +154,7 @@ def test_the_reference_is_judged_on_its_mean_and_only_where_all_scans_have_one()
 
 def test_the_table_has_scans_and_means() -> None:
     results = [result(), result("oasis_2", **{"x265 slow": -40.0}), result("other_1")]
-    printed = table(results, command.PEER_NAMES).splitlines()
+    printed = table(results, command.JUDGED_PEERS).splitlines()
     assert [line.split()[0] for line in printed[1:]] == [
         *("oasis_1", "oasis_2", "oasis:", "other_1", "other:")
     ]
@@ -191,7 +191,7 @@ def test_the_command_says_what_is_missing_judges_and_writes(
     written = json.loads(output.read_text())
     assert written["settings"]["axes"] == "1"
     assert written["settings"]["model"]["id"] in done.output
-    assert written["results"][0]["differences"]["SVT-AV1 p4"]["percent"] == pytest.approx(-50)
+    assert written["records"][0]["differences"]["SVT-AV1 p4"]["percent"] == pytest.approx(-50)
 
 
 def test_the_command_says_that_there_is_no_effort_and_no_library(

@@ -34,7 +34,10 @@ def test_video_peers_round_trip_along_every_axis(name: str, axis: int) -> None:
     assert len(peer.encode(values, 45, axis)) < len(data)
 
 
-@pytest.mark.parametrize(("name", "setting"), [("SPERR 3D", 1.2), ("SZ3", 0.02), ("JPEG 2000", 46)])
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("SPERR 3D", 1.2), ("SZ3", 0.02), ("JPEG 2000", 46), ("JPEG XL", 1), ("zfp", 0.1)],
+)
 def test_array_peers_round_trip(name: str, setting: float) -> None:
     peer = PEERS[name]
     skip_if_missing(peer)

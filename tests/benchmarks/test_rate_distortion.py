@@ -176,7 +176,7 @@ def test_the_command_judges_and_writes_its_results(
     assert "judged on 1 of 10 scans" in done.output
     written = json.loads(output.read_text())
     assert written["machine"]["commit"]
-    assert [one["codec"] for one in written["results"]] == [OURS, "SVT-AV1 p4"]
+    assert [one["codec"] for one in written["records"]] == [OURS, "SVT-AV1 p4"]
 
 
 def test_the_command_needs_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
