@@ -24,22 +24,25 @@ if TYPE_CHECKING:
     from ..formats.archive_tables import Member
 
 
-@click.group()
+@click.group(
+    epilog=options.examples(
+        "vqz archive create study.h5 packed --with-sidecars",
+        "vqz archive list study.h5",
+        "vqz archive extract study.h5 --output-dir packed '*sub-01*'",
+    )
+)
 def archive() -> None:
-    """Many scans in one HDF5 file, with the weights that decode them.
-
-    \b
-    vqz archive create study.h5 packed --with-sidecars
-    vqz archive list study.h5
-    vqz archive extract study.h5 --output-dir packed '*sub-01*'
-    """  # noqa: D301
+    """Many scans in one HDF5 file, with the weights that decode them."""
 
 
 for command in (create, append, extract):
     archive.add_command(command)
 
 
-@archive.command("list")
+@archive.command(
+    "list",
+    epilog=options.examples("vqz archive list study.h5", "vqz archive list study.h5 '*sub-01*'"),
+)
 @ARCHIVE
 @NAMES
 @options.reporting
@@ -101,7 +104,9 @@ class VerifyJob:
         return f"{self.archive}: {self.name}"
 
 
-@archive.command()
+@archive.command(
+    epilog=options.examples("vqz archive verify study.h5", "vqz archive verify study.h5 --deep")
+)
 @ARCHIVE
 @NAMES
 @click.option("--deep", is_flag=True, help="Decode every scan, too; this needs torch.")

@@ -42,7 +42,11 @@ class AddJob:
     is_scan: bool
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz archive create study.h5 packed", "vqz archive create study.h5 packed --with-sidecars"
+    )
+)
 @ARCHIVE
 @INPUTS
 @with_sidecars
@@ -73,7 +77,7 @@ def create(
     return _build(archive, Archive.create(archive, overwrite), jobs, failed, console, is_new=True)
 
 
-@click.command()
+@click.command(epilog=options.examples("vqz archive append study.h5 new/scan.vqz"))
 @ARCHIVE
 @INPUTS
 @with_sidecars

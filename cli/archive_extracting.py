@@ -40,7 +40,12 @@ class ExtractJob:
         return f"{self.archive}: {self.name}"
 
 
-@click.command()
+@click.command(
+    epilog=options.examples(
+        "vqz archive extract study.h5 --output-dir packed",
+        "vqz archive extract study.h5 --output-dir scans --decompress '*sub-01*'",
+    )
+)
 @ARCHIVE
 @NAMES
 @click.option(

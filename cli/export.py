@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from ..codes_export import ExportItem, Sink
 
 
-@click.group()
+@click.group(epilog=options.examples("vqz export codes packed -o codes.h5"))
 def export() -> None:
     """Write what is in compressed scans as arrays for other programs."""
 
 
-@export.command()
+@export.command(
+    epilog=options.examples(
+        "vqz export codes packed -o codes.h5", "vqz export codes study.h5 -o codes.zarr"
+    )
+)
 @click.argument("source", metavar="INPUT", type=options.PATH)
 @click.option(
     "-o",

@@ -12,6 +12,7 @@ import pytest
 
 from vqcodec import encode
 from vqcodec.errors import LimitExceededError
+from vqcodec.fitness import NAMES as FITNESS_NAMES
 from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
 from vqcodec.models.attempt import Attempt
 from vqcodec.models.step_search import search_step
@@ -59,7 +60,7 @@ def test_figures_fit_in_what_is_kept_for_them() -> None:
     held = tuple(each for each in vqz.container.sections if each.kind != SectionKind.FIGURES)
     bare = replace(vqz.container, sections=held)
     assert vqz.nbytes - len(pack(bare)) < FIGURES_RESERVE
-    numbers = ("max_error", "range", "ms_ssim", "psnr", "psnr_foreground")
+    numbers = ("max_error", "range", "ms_ssim", "psnr", "psnr_foreground", *FITNESS_NAMES)
     longest = {
         **dict.fromkeys(numbers, -1.23457e-100),
         "foreground_voxels": 10**12,

@@ -49,7 +49,7 @@ def _refused(data: bytes, suffix: str, match: str) -> None:
         (b"a text\n" * 200, ".mgz", "holds no NIfTI"),
         (b"\x1f\x8b", ".nii.gz", "gzip stream has no end"),
         (b"\x1f\x8b" + b"a" * 50, ".nii.gz", "gzip data is damaged"),
-        (gzip.compress(b"text"), ".nii.gz", "holds no NIfTI"),
+        (gzip.compress(b"text", mtime=0), ".nii.gz", "holds no NIfTI"),
         (gzip.compress(GOOD)[:-9], ".nii.gz", "cut short"),
         (gzip.compress(GOOD)[:150], ".nii.gz", "cut short"),
         (gzip.compress(GOOD)[:-3], ".nii.gz", "cut short"),
