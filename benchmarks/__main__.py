@@ -11,6 +11,7 @@ import click
 
 from . import scans
 from .ablation_command import ablation_command
+from .archives_command import archives_command
 from .bd_rate_command import bd_rate_command
 from .curves import usable
 from .documents import Document, data_hashes, started, write
@@ -83,6 +84,7 @@ main.add_command(tokens_command)
 main.add_command(quantisers_command)
 main.add_command(bd_rate_command)
 main.add_command(ablation_command)
+main.add_command(archives_command)
 main.add_command(lossless_command)
 main.add_command(morphometry_command)
 main.add_command(paper_tables_command)
