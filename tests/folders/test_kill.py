@@ -47,7 +47,8 @@ def test_killed_three_times_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     output, errors = last.communicate(timeout=60)
     assert last.returncode == 0
     assert all(line.endswith(b"not finished; done again") for line in errors.splitlines())
-    assert f"done before{len(left):>7}".encode() in output
+    skipped = next(line for line in output.splitlines() if line.startswith(b"done before"))
+    assert int(skipped.split()[2]) >= len(left)  # copies that were not noted are recognised
     assert set(times_done(out)) == set(tree(out))
     assert set(times_done(out).values()) == {1}
     whole = tmp_path / "whole"
