@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 from .tables import Plot
 
-WIDTH, HEIGHT = 6.4, 4.0
+WIDTH, HEIGHT = 5.2, 3.6
+PLAIN_DECADES = 1.5
 
 
 def as_svg(plot: Plot) -> str:
@@ -24,6 +27,7 @@ def as_svg(plot: Plot) -> str:
             axes.plot(series.x, series.y, form, markersize=4, color=color, label=series.name)
         if plot.log_x:
             axes.set_xscale("log")
+            _plain_ticks(axes.xaxis, [place for series in plot.series for place in series.x])
         if plot.log_y:
             axes.set_yscale("log")
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label, title=plot.title)
@@ -34,3 +38,14 @@ def as_svg(plot: Plot) -> str:
         plt.close(figure)
     text = stream.getvalue()
     return text[text.index("<svg") :]
+
+
+def _plain_ticks(axis: Any, places: Sequence[float]) -> None:
+    """Numbers rather than powers of ten on a logarithmic axis of a decade or so."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    if not places or max(places) > min(places) * 10**PLAIN_DECADES:
+        return
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())

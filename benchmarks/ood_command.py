@@ -103,7 +103,8 @@ def tables(results: Sequence[Outlier]) -> list[Table]:
 def _figures_table(results: Sequence[Outlier]) -> Table:
     rows = []
     for one in results:
-        psnr, similar = (one.figures.get(name) for name in ("psnr_foreground", "ms_ssim"))
+        names = ("psnr_foreground", "ms_ssim", "surprise", "fitness")
+        psnr, similar, surprise, fitness = (one.figures.get(name) for name in names)
         rows.append(
             (
                 one.scan,
@@ -113,9 +114,14 @@ def _figures_table(results: Sequence[Outlier]) -> Table:
                 number(one.percent, ".4f"),
                 number(psnr, ".2f"),
                 number(similar, ".5f"),
+                number(surprise, ".2f"),
+                number(fitness, ".2f"),
             )
         )
-    columns = ("file", "modality", "what", "default setting", "%", "in-brain dB", "MS-SSIM")
+    columns = (
+        *("file", "modality", "what", "default setting", "%", "in-brain dB", "MS-SSIM"),
+        *("surprise", "fitness"),
+    )
     notes = [
         "Figures as the file states them; those of refused files are of files that were forced.",
         *(f"{one.scan} was refused: {one.refusal}" for one in results if one.refusal),

@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,16 +70,6 @@ class Growth:
     decode: Run
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder of equal files through ``vqz compress -r``."""
-
-    files: int
-    side: int
-    jobs: int
-    per_minute: float
-
-
 def run(action: str, contender: Contender, values: Path, file: Path) -> Run:
     """One encode or decode in a process of its own.
 
@@ -128,37 +117,6 @@ def grown(values: Array, side: int, device: str, percent: float) -> Growth:
         encode = run("encode", ours, source, file)
         decode = run("decode", ours, source, file)
         return Growth(side, device, file.stat().st_size, encode, decode)
-
-
-def folder_rate(values: Array, files: int, side: int, jobs: int) -> Folder:
-    """Files per minute of the command line, its start included.
-
-    Raises
-    ------
-    RunError
-        It failed.
-    """
-    cube = np.ascontiguousarray(
-        values[tuple(slice((n - side) // 2, (n + side) // 2) for n in values.shape)]
-    )
-    with tempfile.TemporaryDirectory() as name:
-        source = Path(name, "in")
-        source.mkdir()
-        for index in range(files):
-            np.save(source / f"{index}.npy", np.roll(cube, index, axis=0))
-        words = ["compress", "-r", str(source), "--output-dir", str(Path(name, "out"))]
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "vqcodec.cli", *words, "-j", str(jobs), "-q"],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
-        )
-        seconds = time.perf_counter() - start
-        if done.returncode:
-            raise RunError(f"vqz compress: {done.stderr.strip().splitlines()[-1:]}")
-    return Folder(files, side, jobs, 60.0 * files / seconds)
 
 
 def slope(volumes: Sequence[Growth], figures: Sequence[float]) -> float | None:
@@ -243,12 +201,3 @@ def growth_plot(found: Sequence[Growth]) -> Plot:
             Series(f"decode, {device}", voxels, tuple(one.decode.seconds for one in chosen))
         )
     return Plot("Growth with the volume", "voxels", "seconds", tuple(series), True, True)
-
-
-def folder_table(found: Sequence[Folder]) -> Table:
-    """Files per minute."""
-    rows = tuple(
-        (f"{one.files} files of {one.side}^3", str(one.jobs), number(one.per_minute, ".1f"))
-        for one in found
-    )
-    return Table("A folder through vqz compress -r", ("folder", "-j", "files per minute"), rows)

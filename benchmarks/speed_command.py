@@ -19,12 +19,9 @@ from .scan_choice import json_option, loaded, scan_options
 from .scans import Scan
 from .speed import (
     Contender,
-    Folder,
     Growth,
     Pair,
     RunError,
-    folder_rate,
-    folder_table,
     grown,
     growth_plot,
     growth_table,
@@ -35,7 +32,6 @@ from .speed import (
 PEERS = ("SVT-AV1 p4", "x265 slow", "SPERR 3D", "SZ3", "JPEG 2000", "JPEG XL", "zfp")
 QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
 SIDES, QUICK_SIDES = (64, 96, 128, 192, 256), (64, 96)
-FOLDER = (6, 64)
 
 
 @click.command("speed")
@@ -54,24 +50,23 @@ def speed_command(
     quick: bool,
     output: Path | None,
 ) -> None:
-    """Time and memory beside peers, growth with the volume, files per minute."""
+    """Time and memory beside peers, growth with the volume; for folders see ``folders``."""
     record = started()
     entries = chosen_scans(splits, subjects, quick)[:1]
     missing: list[str] = []
     peers = usable(named_peers(names or (QUICK_PEERS if quick else PEERS)), missing.append)
     found: list[Pair] = []
     growth: list[Growth] = []
-    folders: list[Folder] = []
 
     def document() -> Document:
         return Document(
             name="speed",
             title="Speed, memory and scale",
             command="python -m benchmarks speed" + (" --quick" if quick else ""),
-            tables=(pair_table(found), growth_table(growth), folder_table(folders)),
+            tables=(pair_table(found), growth_table(growth)),
             plots=(growth_plot(growth),) if growth else (),
             data=data_hashes(entries),
-            records=(*map(asdict, found), *map(asdict, growth), *map(asdict, folders)),
+            records=(*map(asdict, found), *map(asdict, growth)),
             not_measured=tuple(missing),
         )
 
@@ -86,12 +81,6 @@ def speed_command(
                 except RunError as error:
                     missing.append(f"{side}x{side}x{side}, {device}: {error}")
                 write(output, record, document())
-        for jobs in (1, 2):
-            say(f"a folder, -j {jobs}")
-            try:
-                folders.append(folder_rate(scan.values, *FOLDER, jobs))
-            except RunError as error:
-                missing.append(f"folder, -j {jobs}: {error}")
     finished = document()
     write(output, record, finished)
     show(finished)
