@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,8 @@ from .contexts import (
 from .fitting import fitted
 from .lattices import Field, every, of_phase, strides
 from .parameters import PhaseParameters, read_parameters, write_parameters
-from .surroundings import FRACTION_BITS, ROWS_AT_ONCE, Fields, Surroundings
-from .tables import codes_of, read_tables, write_tables
+from .surroundings import FRACTION_BITS, ROWS_AT_ONCE, Fields, Surroundings, chunks
+from .tables import codes_of, frequencies_of, read_tables, write_tables
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -50,15 +50,12 @@ class Grid:
         Odd: voxels come back within ``step // 2``, and as they were where it is 1.
     start : int
         What voxels are before any is known.
-    base : ndarray of integers or None
-        ``(D, H, W)``, about the voxels, with ``FRACTION_BITS`` fractional bits.
     """
 
     care: Mask
     most: int
     step: int
     start: int
-    base: NDArray[np.integer] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def encode_integers(voxels: NDArray[np.integer], grid: Grid) -> tuple[bytes, NDA
     encoder = Encoder()
     codes = codes_of(counts.reshape(TABLES, SYMBOLS))
     write_tables(encoder, codes)
-    models = TableSet(_frequencies(codes))
+    models = TableSet(frequencies_of(codes))
     for part in parts:
         write_parameters(encoder, part.parameters, part.reference)
         _write(encoder, part.folded.astype(np.int64), part.tables.astype(np.int64), models)
@@ -159,9 +156,7 @@ def _walk(grid: Grid, visit: Visit) -> NDArray[np.integer]:
     for stride in strides(shape):
         level = every(stride)
         values, missed = decoded[level], errors[level]
-        fields = Fields(
-            Field(values.shape, dtype), Field(values.shape, dtype), _base(grid, stride, dtype)
-        )
+        fields = Fields(Field(values.shape, dtype), Field(values.shape, dtype))
         is_top = max(values.shape) == 1
         if not is_top:
             fields.values.store(0, values[of_phase(0)])
@@ -183,16 +178,6 @@ def _walk(grid: Grid, visit: Visit) -> NDArray[np.integer]:
     return decoded
 
 
-def _base(grid: Grid, stride: int, dtype: type) -> Field | None:
-    if grid.base is None:
-        return None
-    base = grid.base[every(stride)]
-    field = Field(base.shape, dtype)
-    for phase in range(8):
-        field.store(phase, base[of_phase(phase)])
-    return field
-
-
 def _filling(
     surroundings: Surroundings, field: Field, care: Mask, grid: Grid
 ) -> NDArray[np.integer]:
@@ -203,15 +188,10 @@ def _filling(
         at = field.places(~care)
         half = 1 << (FRACTION_BITS - 1)
         parts = [
-            (surroundings.predicted(some, weights) + half) >> FRACTION_BITS for some in _chunks(at)
+            (surroundings.predicted(some, weights) + half) >> FRACTION_BITS for some in chunks(at)
         ]
         filled[~care] = np.clip(np.concatenate(parts), 0, grid.most)
     return filled
-
-
-def _chunks(at: Places) -> Iterator[Places]:
-    for start in range(0, len(at), ROWS_AT_ONCE):
-        yield at[start : start + ROWS_AT_ONCE]
 
 
 def _contexts(
@@ -237,12 +217,6 @@ def _contexts(
             predicted[rows][group] = guess
             spread[rows][group] = surroundings.expected(some, guess, each.spread, grid.step)
     return predicted, contexts_of(predicted, spread, grid.step, grid.most)
-
-
-def _frequencies(codes: Integers) -> NDArray[np.uint32]:
-    from .tables import frequencies_of
-
-    return frequencies_of(codes)
 
 
 def _write(encoder: Encoder, folded: Integers, tables: Integers, models: TableSet) -> None:

@@ -20,7 +20,7 @@ CLASSES_PER_OCTAVE = 3
 SPREAD_FRACTION_BITS = 10
 OCTAVES = 40
 SPREAD_CLASSES = CLASSES_PER_OCTAVE * OCTAVES + 1
-FRACTION_CLASSES = 4
+FRACTION_CLASSES = 9
 TABLES = SPREAD_CLASSES * FRACTION_CLASSES
 #: Largest class with tables for each fraction: errors up to about four steps.
 MOST_FRACTION_CLASS = CLASSES_PER_OCTAVE * (SPREAD_FRACTION_BITS + 2)
@@ -78,7 +78,7 @@ def contexts_of(predicted: Integers, spread: Integers, step: int, most: int) -> 
     sign = np.where(fraction < 0, -1, 1)
     shift = FRACTION_BITS + SPREAD_BITS - SPREAD_FRACTION_BITS
     classes = np.searchsorted(BOUNDS, spread // (step << shift), side="right")
-    near = (np.abs(fraction) + 1) // 3
+    near = np.abs(fraction)
     near[(classes > MOST_FRACTION_CLASS) | (step > 1)] = 0
     return Contexts(centre, sign, classes * FRACTION_CLASSES + near)
 

@@ -14,16 +14,17 @@ from .parameters import (
     PhaseParameters,
     whole,
 )
-from .surroundings import FRACTION_BITS, SPREAD_BITS, WEIGHT_BITS, Surroundings
+from .surroundings import FRACTION_BITS, SPREAD_BITS, WEIGHT_BITS, Surroundings, chunks
 
-#: Voxels for each weight below which the plain parameters are taken.
-LEAST_ROWS_PER_WEIGHT = 8
-ROWS_PER_CLASS = 6000
+#: Numbers of classes of active surroundings that are tried, in turn, while they pay.
+CLASS_COUNTS = (1, 3, 6)
+ROWS_PER_CLASS = 1000
 SAMPLE = 24_000
 CALM = 0.2
 RIDGE = 1e-6
 ROUNDS = 4
 LEAST_SPREAD = 0.01
+BITS_PER_PARAMETER = 7
 
 Places = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -41,26 +42,79 @@ def fitted(
     voxels : ndarray of int64
         What they are.
     """
-    if surroundings.inputs < 2 or len(at) < LEAST_ROWS_PER_WEIGHT * surroundings.inputs:
-        return PhaseParameters()
-    wanted = min(max(len(at) // ROWS_PER_CLASS, 1), MOST_CLASSES)
+    activity = np.concatenate([surroundings.activity(some) for some in chunks(at)])
+    best, least = PhaseParameters(), np.inf
+    if surroundings.inputs < 2:
+        return best
+    least = _bits(surroundings, at, voxels, step, best, activity)
+    for wanted in CLASS_COUNTS:
+        if wanted * max(ROWS_PER_CLASS, 2 * surroundings.inputs) > len(at) * max(wanted - 1, 1):
+            break
+        tried = _with_classes(surroundings, at, voxels, step, _thresholds(activity, wanted), activity)
+        bits = _bits(surroundings, at, voxels, step, tried, activity)
+        if bits >= least:
+            break
+        best, least = tried, bits
+    return best
+
+
+def _with_classes(
+    surroundings: Surroundings,
+    at: Places,
+    voxels: NDArray[np.int64],
+    step: int,
+    thresholds: tuple[int, ...],
+    activity: NDArray[np.int64],
+) -> PhaseParameters:
     generator = np.random.default_rng(0)
-    rows = _some(np.arange(len(at)), generator, wanted * SAMPLE)
-    activity = surroundings.activity(at[rows])
-    shares = np.arange(1, wanted) / wanted
-    bounds = np.unique(np.quantile(activity, shares).astype(np.int64)) if wanted > 1 else []
-    thresholds = tuple(int(min(bound, LARGEST_PARAMETER)) for bound in bounds if bound > 0)
     number = np.searchsorted(np.asarray(thresholds, np.int64), activity, side="right")
     calm = CALM * float(activity.mean()) + 1.0
     classes = []
     for index in range(len(thresholds) + 1):
         chosen = _some(np.flatnonzero(number == index), generator, SAMPLE)
-        here = at[rows[chosen]]
-        targets = voxels[rows[chosen]] << FRACTION_BITS
+        here, targets = at[chosen], voxels[chosen] << FRACTION_BITS
         certainty = 1.0 / (activity[chosen] + calm)
         weights = _weights(surroundings, here, targets, certainty)
         classes.append(ClassParameters(weights, _spread(surroundings, here, targets, weights, step)))
     return PhaseParameters(thresholds, tuple(classes))
+
+
+def _bits(
+    surroundings: Surroundings,
+    at: Places,
+    voxels: NDArray[np.int64],
+    step: int,
+    parameters: PhaseParameters,
+    activity: NDArray[np.int64],
+) -> float:
+    """About what the voxels and their parameters cost, by a Laplacian of the expected error."""
+    rows = _some(np.arange(len(at)), np.random.default_rng(1), SAMPLE)
+    number = parameters.class_of(activity[rows])
+    total = 0.0
+    side = float(step << FRACTION_BITS)
+    for index, each in enumerate(parameters.or_plain(surroundings)):
+        chosen = rows[number == index]
+        predicted = surroundings.predicted(at[chosen], each.weights)
+        spread = surroundings.expected(at[chosen], predicted, each.spread, step)
+        scale = np.maximum(spread / (1 << SPREAD_BITS), LEAST_SPREAD * side) / side
+        steps = np.rint(np.abs((voxels[chosen] << FRACTION_BITS) - predicted) / side)
+        none = -np.log2(-np.expm1(-0.5 / scale))
+        some = 1 + (steps - 0.5) / scale / np.log(2) - np.log2(-np.expm1(-1 / scale))
+        total += float(np.where(steps == 0, none, some).sum())
+    values = sum(len(each.weights) + len(each.spread) for each in parameters.classes)
+    return total * len(at) / len(rows) + BITS_PER_PARAMETER * values
+
+
+def _thresholds(activity: NDArray[np.int64], wanted: int) -> tuple[int, ...]:
+    """Bounds of classes of about as many voxels each; those without any activity are one."""
+    active = activity[activity > 0]
+    bounds: list[int] = []
+    if wanted > 1 and len(active):
+        shares = np.arange(1, wanted) / wanted
+        bounds = np.quantile(active, shares).astype(np.int64).tolist()
+    if len(activity) - len(active) > len(activity) // 20 and len(active):
+        bounds.append(1)
+    return tuple(sorted({min(bound, LARGEST_PARAMETER) for bound in bounds}))
 
 
 def _some(rows: Places, generator: np.random.Generator, most: int) -> Places:

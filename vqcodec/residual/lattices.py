@@ -20,10 +20,12 @@ from ..layout import PHASES
 
 Triple = tuple[int, int, int]
 
-#: Squared distance up to which known voxels count as neighbours.
-REACH = 6
-RADIUS = 2
-_PAD = 3
+#: Squared distance up to which known voxels count as neighbours, for each lattice: wide where
+#: few are known, so that every lattice has about as many.
+REACHES = (0, 19, 14, 10, 9, 6, 6, 6)
+RADIUS = 3
+_FRONT = (RADIUS + 1) // 2
+_PAD = 2 * _FRONT + 1
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,10 @@ def _neighbour(phase: int, offset: Triple) -> Neighbour:
 
 @cache
 def known_neighbours(phase: int) -> tuple[Neighbour, ...]:
-    """Neighbours within ``REACH`` on lattices before ``phase``, in raster order."""
+    """Neighbours within reach on lattices before ``phase``, in raster order."""
     offsets = product(range(-RADIUS, RADIUS + 1), repeat=3)
     found = (_neighbour(phase, (z, y, x)) for z, y, x in offsets)
-    return tuple(each for each in found if each.lattice < phase and each.distance <= REACH)
-
-
-@cache
-def cube(phase: int) -> tuple[Neighbour, ...]:
-    """The 27 voxels around and at a voxel, whatever their lattice, in raster order."""
-    return tuple(_neighbour(phase, (z, y, x)) for z, y, x in product((-1, 0, 1), repeat=3))
+    return tuple(each for each in found if each.lattice < phase and each.distance <= REACHES[phase])
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:
@@ -100,14 +96,14 @@ class Field:
     def store(self, phase: int, values: NDArray[Any]) -> None:
         """Record a lattice; one without voxels is left out."""
         if values.size:
-            pads = [(1, full - 1 - n) for full, n in zip(self._sides, values.shape, strict=True)]
+            pads = [(_FRONT, full - _FRONT - n) for full, n in zip(self._sides, values.shape, strict=True)]
             self._lattices[phase] = np.pad(values, pads, mode="edge")
 
     def places(self, wanted: NDArray[np.bool_]) -> NDArray[np.intp]:
         """Place within a lattice, padding included, of its wanted voxels in raster order."""
-        z, y, x = np.nonzero(wanted)
+        z, y, x = (each + _FRONT for each in np.nonzero(wanted))
         _, height, width = self._sides
-        return ((z + 1) * height + (y + 1)) * width + (x + 1)
+        return (z * height + y) * width + x
 
     def offset(self, neighbour: Neighbour) -> int:
         """What leads from a voxel's place to its neighbour in :attr:`flat`."""

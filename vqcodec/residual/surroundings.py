@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .lattices import Field, Neighbour, cube, known_neighbours, present
+from .lattices import Field, Neighbour, known_neighbours, present
 
 FRACTION_BITS = 4
-WEIGHT_BITS = 12
+WEIGHT_BITS = 8
 SPREAD_BITS = 8
 ROWS_AT_ONCE = 1 << 15
 RING = 3  # squared distance within the cube of 27
@@ -34,13 +34,10 @@ class Fields:
         Decoded voxels.
     errors : Field
         Magnitude of what their predictions missed.
-    base : Field or None
-        The synthesised codes, known at every voxel.
     """
 
     values: Field
     errors: Field
-    base: Field | None
 
 
 class Surroundings:
@@ -57,19 +54,15 @@ class Surroundings:
     def __init__(self, fields: Fields, phase: int, shape: tuple[int, ...]) -> None:
         self._fields = fields
         known = list(present(known_neighbours(phase), shape))
-        around = list(present(cube(phase), shape)) if fields.base is not None else []
         self._known = [fields.values.offset(each) for each in known]
-        self._cube = [fields.values.offset(each) for each in around]
         self._ring = _offsets(fields.values, known, range(RING + 1))
         self._rings = [_offsets(fields.values, known, [d]) for d in range(1, RING + 1)]
         self._errors = [_offsets(fields.errors, known, [d]) for d in ERROR_DISTANCES]
-        self._axes = _offsets(fields.values, around, [1])
-        self._centre = next((fields.values.offset(e) for e in around if e.distance == 0), None)
-        self.inputs = len(known) + len(around)
-        distances = [each.distance for each in (*known, *around)]
-        self.reference = distances.index(min(distances)) if distances else 0
+        self.inputs = len(known)
+        distances = [each.distance for each in known]
         least = min(distances, default=0)
         self._nearest = [place for place, each in enumerate(distances) if each == least]
+        self.reference = self._nearest[0] if self._nearest else 0
 
     def plain_weights(self) -> list[int]:
         """Weights where none are fitted: the nearest inputs count alike."""
@@ -82,10 +75,7 @@ class Surroundings:
 
     def input(self, number: int, at: NDArray[np.intp]) -> Integers:
         """One input of each voxel."""
-        known = len(self._known)
-        if number < known:
-            return self._value(self._known[number], at)
-        return self._base(self._cube[number - known], at)
+        return self._value(self._known[number], at)
 
     def predicted(self, at: NDArray[np.intp], weights: Sequence[int]) -> Integers:
         """Weighted sum of the inputs; zero where there are none."""
@@ -96,34 +86,27 @@ class Surroundings:
         return total >> WEIGHT_BITS
 
     def activity(self, at: NDArray[np.intp]) -> Integers:
-        """How much the surroundings vary: known voxels within the cube of 27, and the base."""
-        total = np.zeros(at.shape, np.int64)
-        if self._ring:
-            values = [self._value(offset, at) for offset in self._ring]
-            mean = sum(values[1:], values[0]) // len(values)
-            total += sum(np.abs(each - mean) for each in values) // len(values)
-        return total + self._slope(at)
+        """Mean difference of the known voxels within the cube of 27 to their mean."""
+        if not self._ring:
+            return np.zeros(at.shape, np.int64)
+        values = [self._value(offset, at) for offset in self._ring]
+        mean = sum(values[1:], values[0]) // len(values)
+        return _total(np.abs(each - mean) for each in values) // len(values)
 
     def spreads(self, at: NDArray[np.intp], predicted: Integers, step: int) -> Iterator[Integers]:
         """Numbers that grow with the expected error of a prediction, none negative."""
         yield np.full(at.shape, step * _ONE, np.int64)
-        for offsets in self._errors:
-            if offsets:
-                errors = self._fields.errors.flat
-                parts = (errors.take(at + offset) for offset in offsets)
-                yield sum(parts, np.zeros(at.shape, np.int64)) // len(offsets)
-        for offsets in self._rings:
-            if offsets:
-                moves = (np.abs(self._value(offset, at) - predicted) for offset in offsets)
-                yield sum(moves, np.zeros(at.shape, np.int64)) // len(offsets)
-        if self._centre is not None:
-            yield self._slope(at)
-            yield np.abs(predicted - self._base(self._centre, at))
+        errors = self._fields.errors.flat
+        for offsets in filter(None, self._errors):
+            missed = (errors.take(at + offset).astype(np.int64) for offset in offsets)
+            yield _total(missed) // len(offsets)
+        for offsets in filter(None, self._rings):
+            moves = (np.abs(self._value(offset, at) - predicted) for offset in offsets)
+            yield _total(moves) // len(offsets)
 
     def spread_count(self) -> int:
         """How many numbers :meth:`spreads` has."""
-        groups = [offsets for offsets in (*self._errors, *self._rings) if offsets]
-        return 1 + len(groups) + (2 if self._centre is not None else 0)
+        return 1 + len([offsets for offsets in (*self._errors, *self._rings) if offsets])
 
     def plain_spread(self) -> list[int]:
         """Weights of :meth:`spreads` where none are fitted."""
@@ -144,17 +127,18 @@ class Surroundings:
         taken = self._fields.values.flat.take(at + offset)
         return taken.astype(np.int64) << FRACTION_BITS
 
-    def _base(self, offset: int, at: NDArray[np.intp]) -> Integers:
-        if self._fields.base is None:
-            return np.zeros(at.shape, np.int64)
-        return self._fields.base.flat.take(at + offset).astype(np.int64)
 
-    def _slope(self, at: NDArray[np.intp]) -> Integers:
-        if self._centre is None or not self._axes:
-            return np.zeros(at.shape, np.int64)
-        centre = self._base(self._centre, at)
-        moves = (np.abs(self._base(offset, at) - centre) for offset in self._axes)
-        return sum(moves, np.zeros(at.shape, np.int64)) // len(self._axes)
+def _total(parts: Iterator[Integers]) -> Integers:
+    total = next(parts)
+    for part in parts:
+        total += part
+    return total
+
+
+def chunks(at: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Few places at once, so that what is computed of them stays in the cache."""
+    for start in range(0, len(at), ROWS_AT_ONCE):
+        yield at[start : start + ROWS_AT_ONCE]
 
 
 def _offsets(field: Field, neighbours: Sequence[Neighbour], distances: Sequence[int]) -> list[int]:

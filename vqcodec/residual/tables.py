@@ -23,8 +23,11 @@ WEIGHTS = np.array(
     np.int64,
 )
 
-#: Buckets of signed integers: sizes below 2**13 are taken to be likelier.
-_PARAMETER_FREQUENCIES = [1 << 20] * 13 + [1 << 18] * 10 + [1 << 19]
+#: Buckets of signed integers: small ones are taken to be likelier.
+_SIXTEENTH = 1 << 20
+_PARAMETER_FREQUENCIES = (
+    [3 * _SIXTEENTH] * 4 + [_SIXTEENTH] * 2 + [1 << 18] * 6 + [1 << 16] * 4 + [1 << 15] * 8
+)
 PARAMETERS = TableSet(np.array([_PARAMETER_FREQUENCIES], np.uint32))
 
 
