@@ -16,6 +16,7 @@ from .contexts import (
     SYMBOLS,
     TABLES,
     Contexts,
+    calm_table,
     contexts_of,
     low_bits,
     symbols_of,
@@ -60,8 +61,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Lattice:
-    """One lattice on its way: its surroundings, and where in the volume and in fields it is."""
+    """One lattice on its way: its surroundings, and where in the volume and in fields it is.
 
+    ``level`` is the binary logarithm of its stride.
+    """
+
+    level: int
     surroundings: Surroundings
     voxels: tuple[tuple[slice, ...], tuple[slice, ...]]
     care: Mask
@@ -170,7 +175,9 @@ def _walk(grid: Grid, visit: Visit) -> NDArray[np.integer]:
             values[place] = _filling(surroundings, fields.values, care, grid)
             if care.any():
                 at = fields.values.places(care)
-                predicted, found = visit(Lattice(surroundings, (level, place), care, at))
+                predicted, found = visit(
+                    Lattice(stride.bit_length() - 1, surroundings, (level, place), care, at)
+                )
                 values[place][care] = found
                 missed[place][care] = np.abs((found << FRACTION_BITS) - predicted)
             fields.values.store(phase, values[place])
@@ -199,24 +206,28 @@ def _contexts(
 ) -> tuple[Integers, Contexts]:
     """Predictions and contexts of a lattice, class by class, few voxels at once."""
     surroundings, at = lattice.surroundings, lattice.at
-    classes = parameters.or_plain(surroundings)
+    plain, *classes = parameters.with_plain(surroundings)
     predicted = np.empty(at.shape, np.int64)
-    spread = np.empty(at.shape, np.int64)
+    spread = np.zeros(at.shape, np.int64)
+    calm = np.empty(at.shape, bool)
     for start in range(0, len(at), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         here = at[rows]
-        groups: list[NDArray[np.intp] | slice] = [slice(None)]
-        if len(classes) > 1:
-            number = parameters.class_of(surroundings.activity(here))
-            groups = [np.flatnonzero(number == index) for index in range(len(classes))]
-        for each, group in zip(classes, groups, strict=True):
+        activity = surroundings.activity(here)
+        calm[rows] = activity == 0
+        number = np.where(calm[rows], -1, parameters.class_of(activity))
+        predicted[rows] = surroundings.predicted(here, plain.weights)
+        for index, each in enumerate(classes):
+            group = np.flatnonzero(number == index)
             some = here[group]
             guess = surroundings.predicted(some, each.weights)
-            if not surroundings.inputs:
-                guess += grid.start << FRACTION_BITS
             predicted[rows][group] = guess
             spread[rows][group] = surroundings.expected(some, guess, each.spread, grid.step)
-    return predicted, contexts_of(predicted, spread, grid.step, grid.most)
+    if not surroundings.inputs:
+        predicted += grid.start << FRACTION_BITS
+    contexts = contexts_of(predicted, spread, grid.step, grid.most)
+    contexts.table[calm] = calm_table(lattice.level)
+    return predicted, contexts
 
 
 def _write(encoder: Encoder, folded: Integers, tables: Integers, models: TableSet) -> None:

@@ -24,6 +24,8 @@ FRACTION_CLASSES = 9
 TABLES = SPREAD_CLASSES * FRACTION_CLASSES
 #: Largest class with tables for each fraction: errors up to about four steps.
 MOST_FRACTION_CLASS = CLASSES_PER_OCTAVE * (SPREAD_FRACTION_BITS + 2)
+#: Levels from here on share a table for voxels in calm surroundings.
+MOST_CALM_LEVEL = 9
 LARGEST_SYMBOL = 63
 SYMBOLS = 2 * LARGEST_SYMBOL + 2
 ESCAPE = SYMBOLS - 1
@@ -81,6 +83,11 @@ def contexts_of(predicted: Integers, spread: Integers, step: int, most: int) -> 
     near = np.abs(fraction)
     near[(classes > MOST_FRACTION_CLASS) | (step > 1)] = 0
     return Contexts(centre, sign, classes * FRACTION_CLASSES + near)
+
+
+def calm_table(level: int) -> int:
+    """Table of voxels whose surroundings are all alike."""
+    return min(level, MOST_CALM_LEVEL) * FRACTION_CLASSES
 
 
 def low_bits(tables: Integers) -> Integers:

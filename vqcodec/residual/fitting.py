@@ -43,12 +43,14 @@ def fitted(
         What they are.
     """
     activity = np.concatenate([surroundings.activity(some) for some in chunks(at)])
-    best, least = PhaseParameters(), np.inf
-    if surroundings.inputs < 2:
+    active = activity > 0
+    at, voxels, activity = at[active], voxels[active], activity[active]
+    best = PhaseParameters()
+    if surroundings.inputs < 2 or not len(at):
         return best
     least = _bits(surroundings, at, voxels, step, best, activity)
     for wanted in CLASS_COUNTS:
-        if wanted * max(ROWS_PER_CLASS, 2 * surroundings.inputs) > len(at) * max(wanted - 1, 1):
+        if len(at) < wanted * (ROWS_PER_CLASS if wanted > 1 else 2 * surroundings.inputs):
             break
         tried = _with_classes(surroundings, at, voxels, step, _thresholds(activity, wanted), activity)
         bits = _bits(surroundings, at, voxels, step, tried, activity)
@@ -92,7 +94,7 @@ def _bits(
     number = parameters.class_of(activity[rows])
     total = 0.0
     side = float(step << FRACTION_BITS)
-    for index, each in enumerate(parameters.or_plain(surroundings)):
+    for index, each in enumerate(parameters.with_plain(surroundings)[1:]):
         chosen = rows[number == index]
         predicted = surroundings.predicted(at[chosen], each.weights)
         spread = surroundings.expected(at[chosen], predicted, each.spread, step)
@@ -106,14 +108,9 @@ def _bits(
 
 
 def _thresholds(activity: NDArray[np.int64], wanted: int) -> tuple[int, ...]:
-    """Bounds of classes of about as many voxels each; those without any activity are one."""
-    active = activity[activity > 0]
-    bounds: list[int] = []
-    if wanted > 1 and len(active):
-        shares = np.arange(1, wanted) / wanted
-        bounds = np.quantile(active, shares).astype(np.int64).tolist()
-    if len(activity) - len(active) > len(activity) // 20 and len(active):
-        bounds.append(1)
+    """Bounds of classes of about as many voxels each."""
+    shares = np.arange(1, wanted) / wanted
+    bounds = np.quantile(activity, shares).astype(np.int64).tolist()
     return tuple(sorted({min(bound, LARGEST_PARAMETER) for bound in bounds}))
 
 

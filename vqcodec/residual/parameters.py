@@ -42,12 +42,12 @@ class PhaseParameters:
     thresholds: tuple[int, ...] = ()
     classes: tuple[ClassParameters, ...] = ()
 
-    def or_plain(self, surroundings: Surroundings) -> tuple[ClassParameters, ...]:
-        """The classes, at least one."""
+    def with_plain(self, surroundings: Surroundings) -> list[ClassParameters]:
+        """The plain parameters, then those of the classes, of which there is at least one."""
         plain = ClassParameters(
             tuple(surroundings.plain_weights()), tuple(surroundings.plain_spread())
         )
-        return self.classes or (plain,)
+        return [plain, *(self.classes or (plain,))]
 
     def class_of(self, activity: NDArray[np.int64]) -> NDArray[np.intp]:
         """Class of each voxel."""
