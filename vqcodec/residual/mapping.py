@@ -40,7 +40,8 @@ class KeyMapping:
     def numbers(self, values: NDArray[Any]) -> Integers:
         """Inverse of :meth:`stored`."""
         distances = keys_of(values) - np.uint64(self.lowest)
-        return (distances // np.uint64(self.divisor)).astype(np.int64)
+        numbers: Integers = (distances // np.uint64(self.divisor)).astype(np.int64)
+        return numbers
 
     def pack(self) -> bytes:
         """The mapping as in a file."""
@@ -80,7 +81,8 @@ class LatticeMapping:
         """Voxels of some numbers."""
         most = float(np.finfo(dtype).max)
         values = numbers * self.spacing + self.origin
-        return np.clip(values, -most, most).astype(dtype)
+        clipped: NDArray[Any] = np.clip(values, -most, most).astype(dtype)
+        return clipped
 
     def numbers(self, values: NDArray[Any]) -> Integers:
         """The nearest numbers to some voxels."""

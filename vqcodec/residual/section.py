@@ -161,7 +161,8 @@ def _decoded_states(
             raise FormatError("section 'residual' holds more than its voxels")
         return np.full(shape, used[0], np.uint8)
     ranks = decode_integers(stream, _states_grid(shape, len(used)))
-    return np.array(used, np.uint8)[ranks]
+    states: NDArray[np.uint8] = np.array(used, np.uint8)[ranks]
+    return states
 
 
 def _numbers(
@@ -199,7 +200,8 @@ def _is_promising(stored: Frame, coded: NDArray[np.bool_], nbytes: int) -> bool:
 
 def _bytewise(values: Frame) -> bytes:
     size = values.dtype.itemsize
-    return np.ascontiguousarray(values).view(np.uint8).reshape(-1, size).T.tobytes()
+    rows: NDArray[np.uint8] = np.ascontiguousarray(values).view(np.uint8).reshape(-1, size)
+    return rows.T.tobytes()
 
 
 def _unpacked(data: bytes, count: int, dtype: np.dtype[Any]) -> Frame:
