@@ -328,7 +328,8 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``codes_sha256``, ``model`` and ``frames``.
+        ``codes_sha256``, ``model`` and ``frames``, and ``voxels_sha256`` of a file that promises
+        its voxels.
 
     Raises
     ------
@@ -342,9 +343,11 @@ def verify_codes(vqz: VQZ) -> dict[str, Any]:
     from .exact import decode_voxels
 
     vqz.all_codes()
-    if vqz.parsed.voxels is not None:
+    promise = vqz.parsed.voxels
+    if promise is not None:
         decode_voxels(vqz)
     return {
+        **({} if promise is None else {"voxels_sha256": promise.sha256}),
         "codes_sha256": vqz.parsed.codes_sha256,
         "model": vqz.parsed.model.id,
         "frames": len(vqz.parsed.frames),

@@ -181,6 +181,8 @@ def bounded_mapping(values: NDArray[Any], bound: float) -> tuple[Mapping, int] |
     if isinstance(mapping, TableMapping):
         keys = mapping.keys
         mapping = KeyMapping(int(keys[0]), int(np.gcd.reduce(keys - keys[0])) or 1)
+        if (int(keys[-1]) - mapping.lowest) // mapping.divisor > MOST:
+            return None
     if not isinstance(mapping, KeyMapping):
         return None
     return mapping, int(min(bound // mapping.divisor, MOST // 2))

@@ -190,7 +190,8 @@ def _numbers(
 
 def _plain(stored: Frame, coded: NDArray[np.bool_]) -> tuple[bytes, Frame, int]:
     """Voxels as they are, byte by byte of all, packed."""
-    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(_bytewise(stored[coded]))
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+    packed = compressor.compress(_bytewise(stored[coded]))
     return packed, stored, PLAIN
 
 
@@ -201,7 +202,8 @@ def _is_promising(stored: Frame, coded: NDArray[np.bool_], nbytes: int) -> bool:
 def _bytewise(values: Frame) -> bytes:
     size = values.dtype.itemsize
     rows: NDArray[np.uint8] = np.ascontiguousarray(values).view(np.uint8).reshape(-1, size)
-    return rows.T.tobytes()
+    turned: NDArray[np.uint8] = np.ascontiguousarray(rows.T)
+    return turned.tobytes()
 
 
 def _unpacked(data: bytes, count: int, dtype: np.dtype[Any]) -> Frame:
