@@ -16,9 +16,9 @@ from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
 from .errors import LimitExceededError
+from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .figures import compared, measured
 from .fitness import check_fitness, fitness_figures
-from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .formats.container import Container, Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
@@ -147,7 +147,6 @@ def encode(
         source, _ = without_free_text(source)
     effort_of(effort)
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
-    loaded, on = load_model(model), resolve_device(device)
     if max_error is not None or lossless:
         if drop_air or not (budget.is_default or quality is not None):
             raise ValueError(
@@ -158,7 +157,8 @@ def encode(
         aim = Aim(0.0) if max_error is None else aim_for(source, max_error)
         if not force and not aim.is_lossless and aim.max_error >= abs(source.slope or 1.0):
             refuse_labels(source)
-        return _exact(source, aim, loaded, None if quality is None else (budget, effort), on)
+        with_codes = None if quality is None else (budget, effort)
+        return _exact(source, aim, load_model(model), with_codes, resolve_device(device))
     if not force:
         refuse_labels(source)
         refuse_ct(source)
