@@ -13,6 +13,7 @@ from . import scans
 from .ablation_command import ablation_command
 from .archives_command import archives_command
 from .bd_rate_command import bd_rate_command
+from .bounded_command import bounded_command
 from .curves import usable
 from .documents import Document, data_hashes, started, write
 from .fitness_command import fitness_command
@@ -85,6 +86,7 @@ main.add_command(quantisers_command)
 main.add_command(bd_rate_command)
 main.add_command(ablation_command)
 main.add_command(archives_command)
+main.add_command(bounded_command)
 main.add_command(lossless_command)
 main.add_command(morphometry_command)
 main.add_command(paper_tables_command)

@@ -29,7 +29,7 @@ from .names import (
     vqz_name,
     write_stdout,
 )
-from .sizes import decibels, significant, size_figures
+from .sizes import decibels, promised, significant, size_figures
 
 if TYPE_CHECKING:
     from ..formats.volumes import Volume
@@ -50,6 +50,8 @@ class CompressJob:
     model: str | None
     drop_air: bool
     strip: bool
+    max_error: str | None
+    lossless: bool
     device: str
     force: bool
     overwrite: bool
@@ -82,6 +84,7 @@ class CompressJob:
     is_flag=True,
     help="Drop names, comments and extensions from the header. Faces in the scan itself stay.",
 )
+@options.exactness
 @click.option("--force", is_flag=True, help="Compress even what the model is not made for.")
 @click.option(
     "--suffix",
@@ -108,6 +111,8 @@ def compress(
     model: str | None,
     drop_air: bool,
     strip: bool,
+    max_error: str | None,
+    lossless: bool,
     force: bool,
     suffix: str | None,
     overwrite: bool,
@@ -123,13 +128,15 @@ def compress(
 
     VOLUMES are NIfTI (.nii, .nii.gz, .hdr/.img), MGH/MGZ, Analyze or NumPy files; with -r also
     folders of them; - is stdin. Without --quality, --ratio, --bytes or --psnr the file is at
-    most 0.825 percent of the volume as float32.
+    most 0.825 percent of the volume as float32. --max-error and --lossless keep every voxel
+    instead, whatever that takes.
 
     With -r and --output-dir the tree is mirrored, and a journal is kept in the output folder: the
     same command, run again, goes on where it was stopped.
     """
     aims = {"quality": quality, "ratio": ratio, "target_bytes": target_bytes, "psnr": psnr}
     check_aims(aims)
+    check_exactness(max_error, lossless, {**aims, "quality": None}, drop_air)
     folder = options.run_folder_of(recursive, output, output_dir)
     chosen = folder_options_of(more, at_once, is_folder_run=folder is not None)
     template = CompressJob(
@@ -141,6 +148,8 @@ def compress(
         model=model,
         drop_air=drop_air,
         strip=strip,
+        max_error=max_error,
+        lossless=lossless,
         device=device,
         force=force,
         overwrite=overwrite or folder is not None,
@@ -221,6 +230,28 @@ def check_aims(aims: Mapping[str, Any]) -> None:
         raise click.UsageError(str(error)) from None
 
 
+def check_exactness(
+    max_error: str | None, lossless: bool, aims: Mapping[str, Any], drop_air: bool
+) -> None:
+    """Refuse a bound that is none, and one along with what does not keep it."""
+    if max_error is None and not lossless:
+        return
+    if max_error is not None and lossless:
+        raise click.UsageError("--max-error and --lossless exclude each other")
+    if drop_air or any(aim is not None for aim in aims.values()):
+        raise click.UsageError(
+            "--max-error and --lossless exclude --ratio, --bytes, --psnr and --drop-air"
+        )
+    from ..exact import aim_of
+
+    try:
+        aim_of(max_error, lossless)
+    except ValueError:
+        raise click.UsageError(
+            f"--max-error {max_error} is not a number above 0, or a percentage such as 1%"
+        ) from None
+
+
 def plan_one(job: CompressJob) -> Record:
     """Check what can be checked without reading the volume."""
     if is_vqz(job.source):
@@ -248,6 +279,8 @@ def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> R
         source,
         model=job.model,
         drop_air=job.drop_air,
+        max_error=job.max_error,
+        lossless=job.lossless,
         **job.aims,
         effort=job.effort,
         device=job.device,
@@ -273,6 +306,8 @@ def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> R
     }
     if job.strip:
         record["dropped"] = dropped
+    if "voxels" in vqz.header:
+        record["voxels"] = vqz.header["voxels"]
     if job.source != STREAM:
         record["source_suffix"] = volume["suffix"]
         record["source_bytes"] = sum(file.stat().st_size for file in stored_in(job.source))
@@ -302,7 +337,11 @@ def describe(record: Record) -> list[str]:
     if record.get("source_suffix", "").lower().endswith((".gz", ".mgz")):
         parts.append(f"{significant(record['percent_of_source'])} % of {record['source_suffix']}")
     parts.append(f"{significant(record['bits_per_voxel'])} bit/voxel")
-    parts.append(f"foreground {decibels(record['figures'].get('psnr_foreground'))}")
+    promise = record.get("voxels")
+    if promise is not None:
+        parts.append(promised(promise))
+    if promise is None or promise["max_error"]:
+        parts.append(f"foreground {decibels(record['figures'].get('psnr_foreground'))}")
     parts.append(f"{record['seconds']:.1f} s")
     lines = [f"{record['source']} -> {record['output']}: " + ", ".join(parts)]
     if "dropped" in record:

@@ -13,7 +13,7 @@ from . import options
 from .batch import Record, failure, run_jobs
 from .console import file_size
 from .names import find_files, is_vqz
-from .sizes import decibels, significant, size_figures
+from .sizes import decibels, promised, significant, size_figures
 
 if TYPE_CHECKING:
     from ..formats.container import Prefix
@@ -99,6 +99,9 @@ def describe(record: Record) -> list[str]:
         f"  model       {model['id']} (sha256 {model['sha256'][:16]}...)",
         f"  written by  {header['software']}, format {record['version']}",
     ]
+    if "voxels" in header:
+        digest = header["voxels"]["sha256"][:16]
+        lines.append(f"  voxels      {promised(header['voxels'])} (sha256 {digest}...)")
     if figures:
         lines.append(
             f"  fidelity    foreground {decibels(figures.get('psnr_foreground'))}, "

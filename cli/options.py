@@ -91,6 +91,20 @@ def aims(command: Command) -> Command:
     return command
 
 
+def exactness(command: Command) -> Command:
+    """Add ``--max-error`` and ``--lossless``."""
+    for option in (
+        click.option("--lossless", is_flag=True, help="Every voxel comes back as it is."),
+        click.option(
+            "--max-error",
+            metavar="E|P%",
+            help="Every voxel comes back within E, in the scan's units, or P % of its range.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def reporting(command: Command) -> Command:
     """Add ``--json``, ``-q`` and ``-v``."""
     command = click.option("--json", "as_json", is_flag=True, help="One JSON object a file.")(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FLOAT32_BYTES = 4
@@ -45,3 +45,9 @@ def significant(value: float, digits: int = 3) -> str:
 def decibels(value: float | None) -> str:
     """Write a PSNR; None is one that is not finite, as where nothing was lost."""
     return "- dB" if value is None else f"{value:.2f} dB"
+
+
+def promised(promise: Mapping[str, Any]) -> str:
+    """Write what a file promises of its voxels."""
+    error = promise["max_error"]
+    return f"every voxel within {significant(error, 6)}" if error else "lossless"

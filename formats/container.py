@@ -19,7 +19,9 @@ from .checksum import crc32c as crc32c
 
 MAGIC = b"\x89VQZ\r\n\x1a\n"
 FORMAT_VERSION = (1, 0)
-KNOWN_INCOMPATIBLE = 0
+#: Incompatible feature bit 1: voxels are those of the residual sections, not of the codes.
+EXACT_FEATURE = 1 << 1
+KNOWN_INCOMPATIBLE = EXACT_FEATURE
 FIRST_ANCILLARY_KIND = 0x8000
 
 _PREAMBLE = struct.Struct("<8sHHIIIIQ")

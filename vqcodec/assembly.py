@@ -68,7 +68,7 @@ def assemble(
         volume=volume,
         frames=tuple(frame.description for frame in frames),
     )
-    return _padded(Container(header.to_json(), tuple(sections)), header)
+    return padded(Container(header.to_json(), tuple(sections)), header)
 
 
 def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:
@@ -78,7 +78,7 @@ def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:
     return replace(container, sections=tuple(sections))
 
 
-def _padded(container: Container, header: Header) -> Container:
+def padded(container: Container, header: Header) -> Container:
     """Make a file large enough to be believed: see ``Limits.voxels_per_byte``."""
     voxels = claimed_voxels(header.volume, FAMILIES[header.family], header.frames)
     needed = -(-(voxels - DEFAULT_LIMITS.voxels_free) // DEFAULT_LIMITS.voxels_per_byte)

@@ -16,9 +16,10 @@ from .assembly import assemble, with_figures
 from .conform import Orientation, orientation_of
 from .device import resolve_device
 from .errors import LimitExceededError
+from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .figures import compared, measured
 from .fitness import check_fitness, fitness_figures
-from .formats.container import Section, SectionKind, pack
+from .formats.container import Container, Section, SectionKind, pack
 from .formats.volumes import (
     Volume,
     header_section,
@@ -37,6 +38,7 @@ from .formats.volumes import (
 from .frame_grids import CodedFrame, DecodedFrame, code_statistics
 from .frames import (
     array_of,
+    constant_frame,
     empty_frame,
     frames_of,
     prepare_frame,
@@ -52,7 +54,7 @@ from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
 from .rate_control import Budget, budget_of
 from .registry import LoadedModel, load_model
-from .vqz import VQZ
+from .vqz import VQZ, entropy_model_of
 
 DEFAULT_RATIO = 0.825
 
@@ -69,6 +71,8 @@ def encode(
     effort: int = DEFAULT_EFFORT,
     drop_air: bool = False,
     strip: bool = False,
+    max_error: float | str | None = None,
+    lossless: bool = False,
     device: str | torch.device = "auto",
     force: bool = False,
 ) -> VQZ:
@@ -109,6 +113,13 @@ def encode(
     strip : bool
         Drop names, comments, histories and extensions from the header; see
         :func:`vqcodec.formats.volumes.without_free_text`. Faces stay.
+    max_error : float or str, optional
+        Every voxel comes back within this error: intensities in the scan's units (after slope
+        and intercept), or a percentage of its robust range such as ``"1%"``. The voxels are the
+        same on every device and need no network. No codes are stored unless ``quality`` asks for
+        them.
+    lossless : bool
+        Every voxel comes back as it is, likewise; NaN as NaN.
     device : str or torch.device
         Where the transform runs.
     force : bool
@@ -129,13 +140,25 @@ def encode(
         There is no such model.
     ValueError
         More than one of ``quality``, ``ratio``, ``target_bytes`` and ``psnr``, or one or
-        ``effort`` out of range.
+        ``effort`` out of range; ``max_error`` or ``lossless`` with anything but ``quality``.
     """
     source = as_volume(volume, affine)
     if strip:
         source, _ = without_free_text(source)
     effort_of(effort)
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
+    if max_error is not None or lossless:
+        if drop_air or not (budget.is_default or quality is not None):
+            raise ValueError(
+                "max_error and lossless keep every voxel; they exclude ratio, target_bytes, psnr "
+                "and drop_air"
+            )
+        aim_of(max_error, lossless)
+        aim = Aim(0.0) if max_error is None else aim_for(source, max_error)
+        if not force and not aim.is_lossless and aim.max_error >= abs(source.slope or 1.0):
+            refuse_labels(source)
+        with_codes = None if quality is None else (budget, effort)
+        return _exact(source, aim, load_model(model), with_codes, resolve_device(device))
     if not force:
         refuse_labels(source)
         refuse_ct(source)
@@ -151,6 +174,35 @@ def encode(
     if not force:
         check_fitness(figures)
     return VQZ.from_container(with_figures(made.container, figures))
+
+
+def _exact(
+    source: Volume,
+    aim: Aim,
+    loaded: LoadedModel,
+    codes: tuple[Budget, int] | None,
+    device: torch.device,
+) -> VQZ:
+    """The file that keeps voxels within a bound, with codes only where they were asked for."""
+    if codes is None:
+        container = _without_codes(source, loaded)
+    else:
+        container = _coded(source, loaded, *codes, device).container
+    made = VQZ.from_container(with_voxels(container, source, aim))
+    decoded = decode_volume(made, device=device, model=loaded)
+    pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+    figures = measured(pair)
+    return VQZ.from_container(with_figures(made.container, figures))
+
+
+def _without_codes(source: Volume, loaded: LoadedModel) -> Container:
+    """A file of constant frames."""
+    orientation = orientation_of(source.affine)
+    flat = constant_frame(stored_zero(source))
+    frames = [CodedFrame(flat) for _ in frames_of(source.array, orientation)]
+    fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
+    entropy = entropy_model_of(loaded).entropy_id
+    return assemble(source, orientation, loaded, entropy, frames, fixed)
 
 
 def _coded(
@@ -230,6 +282,9 @@ def decode_volume(
         What the streams decode to, from whoever wrote them.
     """
     parsed, on = vqz.parsed, resolve_device(device)
+    if parsed.voxels is not None:
+        section = vqz.container.section(SectionKind.VOLUME_HEADER)
+        return volume_from_header_section(section, vqz.header["volume"], decode_voxels(vqz))
     network = network_of(model or vqz.load_model())
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
     decoded = vqz.decode_codes(network.entropy) if known is None else known

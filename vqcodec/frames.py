@@ -118,10 +118,16 @@ def prepare_frame(stored: NDArray[Any], zero: float) -> PreparedFrame:
 
 def _constant_frame(value: float, nonfinite: int) -> PreparedFrame:
     none = (0, 0, 0)
-    description = FrameDescription(
+    description = constant_frame(value, nonfinite)
+    return PreparedFrame(np.zeros(none, np.float32), np.zeros(none, bool), None, description)
+
+
+def constant_frame(value: float, nonfinite: int = 0) -> FrameDescription:
+    """Description of a frame without codes."""
+    none = (0, 0, 0)
+    return FrameDescription(
         value, 1.0, value, value, None, none, none, step_index=0, stages=none, nonfinite=nonfinite
     )
-    return PreparedFrame(np.zeros(none, np.float32), np.zeros(none, bool), None, description)
 
 
 def _normalised(

@@ -103,8 +103,28 @@ class FrameDescription:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """What a file says of its voxels, and keeps.
+
+    Attributes
+    ----------
+    max_error : float
+        Largest error of a voxel, after slope and intercept; 0 for none.
+    sha256 : str
+        Of the decoded voxels as stored.
+    """
+
+    max_error: float
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of the header."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Header:
-    """Everything a header says."""
+    """Everything a header says; ``voxels`` is None unless they are kept within a bound."""
 
     codes_sha256: str
     family: str
@@ -113,10 +133,13 @@ class Header:
     software: str
     volume: VolumeDescription
     frames: tuple[FrameDescription, ...]
+    voxels: Promise | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of the file."""
         tree = asdict(self)
+        if self.voxels is None:
+            del tree["voxels"]
         return {name: _listed(value) for name, value in tree.items()}
 
 

@@ -17,6 +17,7 @@ from .header import (
     FrameDescription,
     Header,
     ModelReference,
+    Promise,
     VolumeDescription,
     claimed_voxels,
     ras_shape,
@@ -78,7 +79,15 @@ def parse_header(
         software=_text(tree, "software"),
         volume=volume,
         frames=described,
+        voxels=_promise(_object(tree, "voxels")) if "voxels" in tree else None,
     )
+
+
+def _promise(tree: Mapping[str, Any]) -> Promise:
+    error = _number(tree, "max_error")
+    if error < 0:
+        raise FormatError("header: 'max_error' is negative")
+    return Promise(error, _digest(tree, "sha256"))
 
 
 def _check_claim(voxels: int, allowed: int, file_size: int) -> None:

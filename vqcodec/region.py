@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .codec import decode_volume, network_of
 from .conform import Orientation
 from .device import resolve_device
+from .exact import decode_voxels
 from .formats.container import SectionKind
 from .formats.volumes import Volume, part_volume
 from .frame_grids import decode_frame_part
@@ -45,6 +46,8 @@ def read_region(vqz: VQZ, region: Region, *, device: str | torch.device = "auto"
     """Stored values of a region; see :meth:`vqcodec.VQZ.read_region`."""
     described = vqz.parsed.volume
     spans = spans_of(region, described.shape)
+    if vqz.parsed.voxels is not None:
+        return np.ascontiguousarray(decode_voxels(vqz)[tuple(slice(*span) for span in spans)])
     network = network_of(vqz.load_model())
     vqz.check_coder(network.entropy)
     is_whole = all(span == (0, n) for span, n in zip(spans, described.shape, strict=False))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
 from .formats.container import (
+    EXACT_FEATURE,
     Container,
     SectionKind,
     pack,
@@ -22,7 +23,13 @@ from .formats.container import (
     write_atomically,
 )
 from .formats.urls import is_url, read_url
-from .frame_grids import DecodedFrame, EntropyModel, decode_frame_grids, entropy_model
+from .frame_grids import (
+    DecodedFrame,
+    EntropyModel,
+    decode_frame_grids,
+    empty_frame_grids,
+    entropy_model,
+)
 from .grids import Grid, codes_sha256
 from .header import Header, ModelReference
 from .header_parsing import parse_figures, parse_header
@@ -126,6 +133,8 @@ class VQZ:
 
     def _check_sections(self) -> None:
         frames = len(self.parsed.frames)
+        if bool(self.container.incompatible & EXACT_FEATURE) != (self.parsed.voxels is not None):
+            raise FormatError("feature bit 1 and the header's promise of voxels do not agree")
         for section in self.container.sections:
             if section.frame >= frames:
                 raise FormatError(f"holds a section of frame {section.frame}, of {frames}")
@@ -133,6 +142,8 @@ class VQZ:
             if not frame.is_constant:
                 for kind in LEVEL_KINDS:
                     self.container.section(kind, index)
+            if self.parsed.voxels is not None:
+                self.container.section(SectionKind.RESIDUAL, index)
             if bool(frame.nonfinite) != self.container.has(SectionKind.NONFINITE, index):
                 raise FormatError(f"counts and places of non-finite voxels differ, frame {index}")
 
@@ -274,6 +285,8 @@ class VQZ:
         ModelUnavailableError
             If the weights are not to be had.
         """
+        if self.parsed.voxels is not None and all(f.is_constant for f in self.parsed.frames):
+            return [dict(empty_frame_grids().grids) for _ in self.parsed.frames]
         model = entropy_model_of(self.load_model())
         return [dict(frame.grids) for frame in self.decode_codes(model)]
 
@@ -315,7 +328,8 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``codes_sha256``, ``model`` and ``frames``.
+        ``codes_sha256``, ``model`` and ``frames``, and ``voxels_sha256`` of a file that promises
+        its voxels.
 
     Raises
     ------
@@ -326,8 +340,14 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def verify_codes(vqz: VQZ) -> dict[str, Any]:
     """Check the codes of a file that was read; see :func:`verify`."""
+    from .exact import decode_voxels
+
     vqz.all_codes()
+    promise = vqz.parsed.voxels
+    if promise is not None:
+        decode_voxels(vqz)
     return {
+        **({} if promise is None else {"voxels_sha256": promise.sha256}),
         "codes_sha256": vqz.parsed.codes_sha256,
         "model": vqz.parsed.model.id,
         "frames": len(vqz.parsed.frames),

@@ -28,6 +28,7 @@ class Refusal(NamedTuple):
     stage: str
     message: str
     text: str
+    incompatible: int = 0
 
     @property
     def data(self) -> bytes:
@@ -37,7 +38,7 @@ class Refusal(NamedTuple):
         self.change(tree, sections)
         header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode("ascii")
         rows = [(kind, frame, data) for (frame, kind), data in sorted(sections.items())]
-        return file_bytes(header, rows)
+        return file_bytes(header, rows, incompatible=self.incompatible)
 
 
 def header(**values: Any) -> Change:

@@ -10,10 +10,20 @@ import json
 import struct
 import tracemalloc
 from math import prod
+from typing import Any
 
 import pytest
 
-from tests.container.build import COARSE, FINE, MASK, MIDDLE, NONFINITE, USER, file_bytes
+from tests.container.build import (
+    COARSE,
+    FINE,
+    MASK,
+    MIDDLE,
+    NONFINITE,
+    RESIDUAL,
+    USER,
+    file_bytes,
+)
 from vqcodec.codec import decode_volume
 from vqcodec.errors import FormatError, LimitExceededError
 from vqcodec.limits import DEFAULT_LIMITS
@@ -124,6 +134,27 @@ def test_largest_boxes_of_family_paper(shape: tuple[int, ...], word: int) -> Non
 def test_largest_frames_with_nan(shape: tuple[int, ...]) -> None:
     data = hostile(shape, word=0x1234_5678, masked=False, nonfinite=True, constant=True)
     assert peak_of_decoding(data) < ALLOCATION_LIMIT
+
+
+@pytest.mark.parametrize("most", [1, (1 << 32) - 1])
+@pytest.mark.parametrize("word", [0, 0xA5A5A5A5])
+@pytest.mark.parametrize("shape", [(100, 100, 100), (1, 1, 67_000), (516, 516, 4)])
+def test_largest_frames_of_exact_voxels(shape: tuple[int, ...], word: int, most: int) -> None:
+    opened = VQZ.open(VECTORS / "good-exact-one-voxel.vqz")
+    tree = copy.deepcopy(opened.header)
+    tree["volume"].update(shape=list(shape))
+    words = struct.pack("<I", word) * 20
+    head = struct.pack("<BBIQ", 0, 3, len(words), 0) + words
+    data = head + struct.pack("<IIIQQ", most, 1, 0, 0, 1) + words
+    rows = [(RESIDUAL, 0, data)]
+    whole = exact_file(tree, rows, bytes(FILE_BYTES - len(exact_file(tree, rows, b""))))
+    assert len(whole) == FILE_BYTES
+    assert peak_of_decoding(whole) < ALLOCATION_LIMIT
+
+
+def exact_file(tree: dict[str, Any], rows: list[tuple[int, int, bytes]], padding: bytes) -> bytes:
+    header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+    return file_bytes(header, [*rows, (USER, 0, padding)], incompatible=2)
 
 
 @pytest.mark.parametrize("constant", [False, True])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ TURNED = np.array([[0, 0, -1.1, 8], [-0.9, 0, 0, 5], [0, 1.3, 0, -7], [0, 0, 0, 
 class Scan:
     """A source volume and how it is compressed.
 
-    ``make`` writes it and returns its path; ``error`` is the largest root mean square error
+    ``exact`` is what keeps the voxels, in place of a quality. ``make`` writes it and returns its
+    path; ``error`` is the largest root mean square error
     that the model of the vector may leave, in units of ``scale``.
     """
 
@@ -31,6 +32,12 @@ class Scan:
     quality: float
     text: str
     error: float = 0.05
+    exact: Mapping[str, Any] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it is compressed."""
+        return {"quality": self.quality} if self.exact is None else dict(self.exact)
 
 
 def grid(*shape: int) -> list[Array]:
@@ -164,6 +171,45 @@ def two_ends(folder: Path) -> Path:
     return saved(nifti(values, "<f4"), folder / "ends.nii")
 
 
+def sparse(folder: Path) -> Path:
+    levels = np.array([-(2**62), 0, 5, 1000, 2**40])
+    np.save(folder / "sparse.npy", levels[np.digitize(noisy(8, 9, 10), [1, 450, 550, 650])])
+    return folder / "sparse.npy"
+
+
+def noisy(*shape: int) -> Array:
+    """A head with what no one can foresee."""
+    values = head(*shape)
+    noise = np.random.default_rng(5).integers(0, 90, shape)
+    return np.where(values > 0, values + noise, 0)
+
+
+def exact_turned(folder: Path) -> Path:
+    image = nifti(noisy(12, 14, 13), "<i2", TURNED)
+    image.header.set_slope_inter(0.5, -20)
+    return saved(image, folder / "scan.nii.gz")
+
+
+def exact_smooth(folder: Path) -> Path:
+    return saved(nifti(9 * texture(12, 15, 13), "<i2"), folder / "scan.nii")
+
+
+def exact_bytes(folder: Path) -> Path:
+    return saved(nifti(noisy(15, 14, 13) / 20, "<u1"), folder / "scan.nii")
+
+
+def exact_float(folder: Path) -> Path:
+    return saved(nifti(noisy(13, 14, 12) / 7, ">f4", kind=nib.Nifti1Image), folder / "scan.nii")
+
+
+def far_apart(folder: Path) -> Path:
+    values = texture(4, 5, 6) + 1e-9
+    values[1, 2, 3] = -1e100
+    return saved(nifti(values, "<f8"), folder / "far.nii")
+
+
+LOSSLESS = {"lossless": True}
+
 SCANS = (
     Scan("int16-masked", int16_masked, 7, "int16 scan whose background is exactly zero"),
     Scan("float32-whole", float32_whole, 7, "float32 scan without background"),
@@ -206,5 +252,15 @@ SCANS = (
     ),
     Scan("tiles-thin", three_tiles, 7, "coder `context-tiles-1`: 3x5x140 voxels, three tiles"),
     Scan("tiles-empty-tile", two_ends, 7, "coder `context-tiles-1`: four tiles, one of them empty"),
+    Scan("exact-lossless", exact_turned, 0, "lossless: axes turned, slope, mask", 0, LOSSLESS),
+    Scan("exact-bytes", exact_bytes, 0, "lossless: uint8", 0, LOSSLESS),
+    Scan("exact-4d", frames_4d, 0, "lossless: three frames", 0, LOSSLESS),
+    Scan("exact-table", sparse, 0, "lossless: a table of few values of int64", 0, LOSSLESS),
+    Scan("exact-plain", far_apart, 0, "lossless: float64 as packed bytes", 0, LOSSLESS),
+    Scan("exact-bits", exact_float, 0, "lossless: float32 by their bits", 0, LOSSLESS),
+    Scan("exact-one-voxel", one_voxel, 0, "lossless: one voxel", 0, LOSSLESS),
+    Scan("exact-bounded", exact_smooth, 0, "int16 within 9", 9, {"max_error": 9}),
+    Scan("exact-bounded-float", exact_float, 0, "float32 within 0.7", 0.7, {"max_error": 0.7}),
+    Scan("exact-with-codes", thin, 0, "lossless, and codes", 0, {"lossless": True, "quality": 5}),
     Scan("tiles-three-stages", fine_steps, 14, "coder `context-tiles-1`: fine steps, three stages"),
 )

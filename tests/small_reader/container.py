@@ -6,6 +6,7 @@ import json
 import struct
 
 MAGIC = bytes([0x89, 0x56, 0x51, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A])
+EXACT = 2
 WHOLE_FILE = (5, 8, 9, 32768)
 
 
@@ -37,7 +38,7 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, int], bytes]]:
     fields = struct.unpack("<HHIIIIQI", data[8:40])
     major, _, incompatible, _, header_length, count, file_size, checksum = fields
     require(crc32c(data[:36]) == checksum, "preamble is damaged")
-    require(major == 1 and incompatible == 0, "version or feature", "UnsupportedError")
+    require(major == 1 and incompatible in (0, EXACT), "version or feature", "UnsupportedError")
     require(header_length <= 1 << 20 and count <= 1 << 16, "sizes", "LimitExceededError")
     table_start = 40 + header_length + 4
     start = table_start + 20 * count + 4
@@ -58,6 +59,7 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, int], bytes]]:
         sections[kind, frame] = content
         start += length
     require(start == file_size, "lengths of the sections")
+    require(("voxels" in header) == (incompatible == EXACT), "promise of voxels")
     return header, sections
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -14,11 +14,12 @@ import numpy as np
 from .codes import decode_codes
 from .coefficients import decode_levels, is_tiled
 from .container import require, unpack
+from .exact import decode_exact
 from .mask import decode_mask
 from .networks import Tensors
 from .weights import read_weights
 
-COARSE, MIDDLE, FINE, MASK, NONFINITE = 1, 2, 3, 4, 6
+COARSE, MIDDLE, FINE, MASK, NONFINITE, RESIDUAL = 1, 2, 3, 4, 6, 7
 ENTROPY = {"wavelet": ("context-range-1", "context-tiles-1"), "paper": ("code-range-1",)}
 
 
@@ -27,13 +28,15 @@ class Reading:
     """What a file holds; one entry for each frame in every list but ``header``.
 
     Foregrounds and nonfinite masks (of NaN, +infinity, -infinity) are of whole RAS frames.
-    A constant frame has no grids, and is all foreground.
+    A constant frame has no grids, and is all foreground. Voxels are those of a file that
+    promises them, as in the source.
     """
 
     header: dict
     grids: list[dict[str, np.ndarray]]
     foregrounds: list[np.ndarray]
     nonfinite: list[list[np.ndarray]]
+    voxels: np.ndarray | None = None
 
 
 def read(path: Path, weights: Path) -> Reading:
@@ -77,7 +80,29 @@ def read(path: Path, weights: Path) -> Reading:
         require(sum(map(np.count_nonzero, places)) == frame["nonfinite"], "nonfinite voxels")
         reading.nonfinite.append(places)
     require(digest.hexdigest() == header["codes_sha256"], "hash of the codes")
+    if "voxels" in header:
+        voxels = exact_voxels(header, sections, shape)
+        require(
+            hashlib.sha256(voxels.tobytes()).hexdigest() == header["voxels"]["sha256"],
+            "hash of the voxels",
+        )
+        return replace(reading, voxels=voxels)
     return reading
+
+
+def exact_voxels(
+    header: dict, sections: dict[tuple[int, int], bytes], shape: tuple[int, ...]
+) -> np.ndarray:
+    volume = header["volume"]
+    dtype = np.dtype(volume["dtype"])
+    sides = (*volume["shape"], 1, 1)[: max(3, len(volume["shape"]))]
+    voxels = np.zeros(sides, dtype)
+    for index, rest in enumerate(np.ndindex(sides[3:])):
+        require((RESIDUAL, index) in sections, "section residual")
+        frame = decode_exact(sections[RESIDUAL, index], shape, dtype)
+        flips = [axis for axis in range(3) if volume["flips"][axis]]
+        voxels[(Ellipsis, *rest)] = np.transpose(np.flip(frame, flips), np.argsort(volume["axes"]))
+    return voxels.reshape(volume["shape"])
 
 
 def decode_box(data: bytes, extent: tuple[int, ...], tensors: Tensors) -> np.ndarray:

@@ -35,6 +35,7 @@ NARROW = 1 << 26
 MOST = (1 << 32) - 1
 BUCKET_BITS = 6
 MOST_BUCKET = 34
+LARGEST_MOVE = 1 << 34
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def decode_integers(data: bytes, grid: Grid) -> NDArray[np.integer]:
     def visit(lattice: Lattice) -> tuple[Integers, Integers]:
         parameters = read_parameters(decoder, lattice.surroundings)
         predicted, contexts = _contexts(lattice, parameters, grid)
-        folded = _read(decoder, contexts.table, models)
+        folded = _read(decoder, contexts.table, grid.step, models)
         return predicted, contexts.value(folded, grid.step, grid.most)
 
     return _walk(grid, visit)
@@ -248,7 +249,7 @@ def _write(encoder: Encoder, folded: Integers, tables: Integers, models: TableSe
         encoder.raw(some & ((1 << int(width)) - 1), int(width))
 
 
-def _read(decoder: Decoder, tables: Integers, models: TableSet) -> Integers:
+def _read(decoder: Decoder, tables: Integers, step: int, models: TableSet) -> Integers:
     """Inverse of :func:`_write`."""
     bits = low_bits(tables)
     symbols = decoder.symbols(tables, models)
@@ -263,6 +264,8 @@ def _read(decoder: Decoder, tables: Integers, models: TableSet) -> Integers:
         sizes[some] = decoder.raw(len(some), int(bucket)) + (1 << int(bucket)) + LARGEST_SYMBOL
     negative = decoder.raw(len(escapes), 1).astype(bool)
     high[escapes] = np.where(negative, -sizes, sizes)
+    if np.any(np.abs(high) > (LARGEST_MOVE // step >> bits) + 1):
+        raise FormatError("an escape of section 'residual' is beyond every voxel")
     folded = high << bits
     for width in np.unique(bits[bits > 0]):
         some = np.flatnonzero(bits == width)

@@ -7,6 +7,7 @@ mirrored so that the prediction lies above the number it is rounded to.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ MAGNITUDE_BITS = 2
 
 
 def _cube_root(number: int) -> int:
-    root = round(number ** (1 / 3))
+    root = round(math.pow(number, 1 / 3))
     while root**3 > number:
         root -= 1
     while (root + 1) ** 3 <= number:

@@ -9,7 +9,6 @@ from scipy.optimize import nnls
 from .parameters import (
     LARGEST_PARAMETER,
     LARGEST_WEIGHT,
-    MOST_CLASSES,
     ClassParameters,
     PhaseParameters,
     whole,
@@ -52,7 +51,8 @@ def fitted(
     for wanted in CLASS_COUNTS:
         if len(at) < wanted * (ROWS_PER_CLASS if wanted > 1 else 2 * surroundings.inputs):
             break
-        tried = _with_classes(surroundings, at, voxels, step, _thresholds(activity, wanted), activity)
+        thresholds = _thresholds(activity, wanted)
+        tried = _with_classes(surroundings, at, voxels, step, thresholds, activity)
         bits = _bits(surroundings, at, voxels, step, tried, activity)
         if bits >= least:
             break
@@ -75,9 +75,11 @@ def _with_classes(
     for index in range(len(thresholds) + 1):
         chosen = _some(np.flatnonzero(number == index), generator, SAMPLE)
         here, targets = at[chosen], voxels[chosen] << FRACTION_BITS
-        certainty = 1.0 / (activity[chosen] + calm)
+        certainty = 1.0 / (activity[chosen].astype(np.float64) + calm)
         weights = _weights(surroundings, here, targets, certainty)
-        classes.append(ClassParameters(weights, _spread(surroundings, here, targets, weights, step)))
+        classes.append(
+            ClassParameters(weights, _spread(surroundings, here, targets, weights, step))
+        )
     return PhaseParameters(thresholds, tuple(classes))
 
 

@@ -23,17 +23,20 @@ def keys_of(values: NDArray[Any]) -> Keys:
         return values.astype(np.uint64)
     native = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("=")))
     signed = _folded(native.view(f"i{size}")) if kind == "f" else native
-    return signed.astype(np.int64).view(np.uint64) ^ _SIGN
+    keys: Keys = signed.astype(np.int64).view(np.uint64) ^ _SIGN
+    return keys
 
 
 def values_of(keys: Keys, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Inverse of :func:`keys_of`; what the type does not hold comes back as anything."""
     if dtype.kind in "bu":
-        return keys.astype(f"u{dtype.itemsize}").astype(dtype)
+        unsigned: NDArray[Any] = keys.astype(f"u{dtype.itemsize}").astype(dtype)
+        return unsigned
     signed = (keys ^ _SIGN).view(np.int64).astype(f"i{dtype.itemsize}")
     if dtype.kind == "f":
-        return _folded(signed).view(f"f{dtype.itemsize}").astype(dtype)
-    return signed.astype(dtype)
+        signed = _folded(signed).view(f"f{dtype.itemsize}")
+    values: NDArray[Any] = signed.astype(dtype)
+    return values
 
 
 def _folded(bits: NDArray[Any]) -> NDArray[Any]:

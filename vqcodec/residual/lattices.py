@@ -96,7 +96,10 @@ class Field:
     def store(self, phase: int, values: NDArray[Any]) -> None:
         """Record a lattice; one without voxels is left out."""
         if values.size:
-            pads = [(_FRONT, full - _FRONT - n) for full, n in zip(self._sides, values.shape, strict=True)]
+            pads = [
+                (_FRONT, full - _FRONT - n)
+                for full, n in zip(self._sides, values.shape, strict=True)
+            ]
             self._lattices[phase] = np.pad(values, pads, mode="edge")
 
     def places(self, wanted: NDArray[np.bool_]) -> NDArray[np.intp]:

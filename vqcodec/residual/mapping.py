@@ -40,7 +40,8 @@ class KeyMapping:
     def numbers(self, values: NDArray[Any]) -> Integers:
         """Inverse of :meth:`stored`."""
         distances = keys_of(values) - np.uint64(self.lowest)
-        return (distances // np.uint64(self.divisor)).astype(np.int64)
+        numbers: Integers = (distances // np.uint64(self.divisor)).astype(np.int64)
+        return numbers
 
     def pack(self) -> bytes:
         """The mapping as in a file."""
@@ -80,7 +81,8 @@ class LatticeMapping:
         """Voxels of some numbers."""
         most = float(np.finfo(dtype).max)
         values = numbers * self.spacing + self.origin
-        return np.clip(values, -most, most).astype(dtype)
+        clipped: NDArray[Any] = np.clip(values, -most, most).astype(dtype)
+        return clipped
 
     def numbers(self, values: NDArray[Any]) -> Integers:
         """The nearest numbers to some voxels."""
@@ -179,6 +181,8 @@ def bounded_mapping(values: NDArray[Any], bound: float) -> tuple[Mapping, int] |
     if isinstance(mapping, TableMapping):
         keys = mapping.keys
         mapping = KeyMapping(int(keys[0]), int(np.gcd.reduce(keys - keys[0])) or 1)
+        if (int(keys[-1]) - mapping.lowest) // mapping.divisor > MOST:
+            return None
     if not isinstance(mapping, KeyMapping):
         return None
     return mapping, int(min(bound // mapping.divisor, MOST // 2))

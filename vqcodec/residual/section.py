@@ -161,7 +161,8 @@ def _decoded_states(
             raise FormatError("section 'residual' holds more than its voxels")
         return np.full(shape, used[0], np.uint8)
     ranks = decode_integers(stream, _states_grid(shape, len(used)))
-    return np.array(used, np.uint8)[ranks]
+    states: NDArray[np.uint8] = np.array(used, np.uint8)[ranks]
+    return states
 
 
 def _numbers(
@@ -189,7 +190,8 @@ def _numbers(
 
 def _plain(stored: Frame, coded: NDArray[np.bool_]) -> tuple[bytes, Frame, int]:
     """Voxels as they are, byte by byte of all, packed."""
-    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(_bytewise(stored[coded]))
+    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+    packed = compressor.compress(_bytewise(stored[coded]))
     return packed, stored, PLAIN
 
 
@@ -199,7 +201,9 @@ def _is_promising(stored: Frame, coded: NDArray[np.bool_], nbytes: int) -> bool:
 
 def _bytewise(values: Frame) -> bytes:
     size = values.dtype.itemsize
-    return np.ascontiguousarray(values).view(np.uint8).reshape(-1, size).T.tobytes()
+    rows: NDArray[np.uint8] = np.ascontiguousarray(values).view(np.uint8).reshape(-1, size)
+    turned: NDArray[np.uint8] = np.ascontiguousarray(rows.T)
+    return turned.tobytes()
 
 
 def _unpacked(data: bytes, count: int, dtype: np.dtype[Any]) -> Frame:

@@ -49,18 +49,21 @@ def frequencies_of(codes: NDArray[np.int64]) -> NDArray[np.uint32]:
     rest = FREQUENCY_TOTAL - frequencies.sum(axis=1, keepdims=True)
     filled = np.take_along_axis(frequencies, largest, axis=1) + rest
     np.put_along_axis(frequencies, largest, filled, axis=1)
-    return frequencies.astype(np.uint32)
+    narrow: NDArray[np.uint32] = frequencies.astype(np.uint32)
+    return narrow
 
 
 def write_tables(encoder: Encoder, codes: NDArray[np.int64]) -> None:
     """Write which tables are in use, and of each the codes from its first symbol to its last."""
     used = codes.any(axis=1)
-    encoder.raw(used.astype(np.int64), 1)
+    encoder.raw(np.asarray(used, np.int64), 1)
     rows = np.flatnonzero(used)
     occurs = codes[rows] > 0
     first = occurs.argmax(axis=1)
     last = SYMBOLS - 1 - occurs[:, ::-1].argmax(axis=1)
-    encoder.raw(np.stack([first, last], axis=1).reshape(-1).astype(np.int64), 7)
+    spans = np.empty((len(rows), 2), np.int64)
+    spans[:, 0], spans[:, 1] = first, last
+    encoder.raw(spans.reshape(-1), 7)
     parts = [codes[row, a : b + 1] for row, a, b in zip(rows, first, last, strict=True)]
     encoder.raw(np.concatenate([*parts, np.zeros(0, np.int64)]), WEIGHT_CODE_BITS)
 
