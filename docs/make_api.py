@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import vqcodec  # noqa: E402
-from vqcodec import errors, figures, fitness, registry  # noqa: E402
+from vqcodec import archive, errors, figures, fitness, registry  # noqa: E402
 from vqcodec.formats import volumes  # noqa: E402
 
 HEAD = """# Python reference
@@ -24,6 +24,13 @@ how the parts go together.
 
 PARTS: tuple[tuple[str, str, ModuleType, tuple[str, ...]], ...] = (
     ("vqcodec", "", vqcodec, ("encode", "decode", "VQZ", "verify", "load_model", "list_models")),
+    (
+        "vqcodec",
+        "Archives, and codes for machine learning.",
+        vqcodec,
+        ("Archive", "CodesDataset", "decode_codes"),
+    ),
+    ("vqcodec.archive", "What adds to an archive.", archive, ("ArchiveBuilder",)),
     ("vqcodec.registry", "What models are described by.", registry, ("ModelEntry", "LoadedModel")),
     (
         "vqcodec.formats.volumes",

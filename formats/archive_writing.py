@@ -30,7 +30,7 @@ from .archive_tables import (
 )
 from .atomic import appears_whole
 from .canonical_json import canonical_json
-from .file_lock import locked
+from .file_lock import lock_at_once
 
 _ALIGNMENT = 8
 _ROOM = 1 << 14  # for everything in a slot that is no row of a table
@@ -232,7 +232,8 @@ def append_to_archive(path: str | os.PathLike[str], software: str) -> Iterator[A
     OSError
         It cannot be read or written, or is being written to by another program.
     """
-    with open(path, "r+b", buffering=0) as file, locked(file.fileno(), path):
+    with open(path, "r+b", buffering=0) as file:
+        lock_at_once(file.fileno())
         if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
             raise FormatError("archive was replaced by another program at this moment; try again")
         archive = ArchiveFile(path)
@@ -274,7 +275,8 @@ def _held(path: str | os.PathLike[str], overwrite: bool) -> Iterator[None]:
     if not overwrite or not Path(path).is_file():
         yield
         return
-    with open(path, "rb") as file, locked(file.fileno(), path):
+    with open(path, "rb") as file:
+        lock_at_once(file.fileno())
         yield
 
 

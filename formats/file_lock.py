@@ -5,21 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 if sys.platform == "win32":
     import msvcrt
 
-    _FAR_AWAY = 1 << 62  # locked bytes cannot be read on Windows: take one that is not there
+    _FAR_AWAY = 1 << 30  # locked bytes cannot be read on Windows: take one that is not there
 
     def _lock(descriptor: int) -> None:
         os.lseek(descriptor, _FAR_AWAY, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, _FAR_AWAY, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
 
 else:
     import fcntl
@@ -27,30 +24,23 @@ else:
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+_TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 
 
-_BUSY = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK})
-
-
-@contextmanager
-def locked(descriptor: int, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold an open file for this writer alone.
+def lock_at_once(descriptor: int) -> None:
+    """Lock an open file for this process, as long as it is open; not where there are no locks.
 
     Raises
     ------
     OSError
-        ``EBUSY``: another one holds it.
+        ``EBUSY``: another process, or another opening of the file, holds it.
     """
     try:
         _lock(descriptor)
     except OSError as error:
-        if error.errno not in _BUSY:
+        if error.errno in _TAKEN:
+            raise OSError(errno.EBUSY, "another program is using it") from None
+        if error.errno not in _NO_LOCKS:
             raise
-        reason = "another program is using it"
-        raise OSError(errno.EBUSY, reason, os.fspath(path)) from None
-    try:
-        yield
-    finally:
-        _unlock(descriptor)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Pages whose blocks are run by other tests.
-ELSEWHERE = {"archives.md", "cluster.md"}
+ELSEWHERE = {"cluster.md"}
 RUN = {"sh", "python"}
 SHOWN = {"text", "console"}
 #: What blocks that are only shown may begin with: installing, shells' own settings, many GPUs.

@@ -5,16 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..formats.file_lock import lock_at_once
 from .names import OWN_PREFIX
 
 LOCK_NAME = f"{OWN_PREFIX}lock"
-_NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
-_TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 
 
 class FolderInUseError(Exception):
@@ -38,35 +36,15 @@ def locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            _lock(descriptor)
+            lock_at_once(descriptor)
         except OSError as error:
-            if error.errno in _TAKEN:
-                holder = os.read(descriptor, 200).decode(errors="replace").strip()
-                by = f" ({holder})" if holder else ""
-                raise FolderInUseError(f"another run{by} is writing into {folder}") from None
-            if error.errno not in _NO_LOCKS:
+            if error.errno != errno.EBUSY:
                 raise
+            holder = os.read(descriptor, 200).decode(errors="replace").strip()
+            by = f" ({holder})" if holder else ""
+            raise FolderInUseError(f"another run{by} is writing into {folder}") from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
     finally:
         os.close(descriptor)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 1 << 30  # locked bytes cannot be read: this one is never there
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
