@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.cli.conftest import make_scan
+from tests.cli.conftest import encode, make_scan
 from vqcodec.folders.journal import JOURNAL_NAME
 from vqcodec.folders.lock import LOCK_NAME
 
@@ -22,6 +22,16 @@ def make_study(place: Path, subjects: int) -> Path:
         scan = make_scan(place / f"sub-{number:02d}" / "anat" / f"sub-{number:02d}_T1w.nii.gz")
         scan.with_name(f"sub-{number:02d}_T1w.json").write_text(json.dumps({"Subject": number}))
     return place
+
+
+def converted(study: Path) -> dict[str, bytes]:
+    """What the stand-in codec makes of a study."""
+    return {
+        name.replace(".nii.gz", ".vqz"): (
+            encode(study / name).to_bytes() if name.endswith(".nii.gz") else data
+        )
+        for name, data in tree(study).items()
+    }
 
 
 def vqz(*arguments: object) -> list[str]:
