@@ -17,6 +17,7 @@ from benchmarks.coded_files import Coded
 from benchmarks.morphometry import Morphometry, measured, overlaps, rescan_floor, volume_changes
 from benchmarks.morphometry_report import (
     comparison_with_peers,
+    dice_differences,
     manual_losses,
     notes,
     plots,
@@ -114,6 +115,19 @@ def test_the_tables_by_hand() -> None:
     assert row[:4] == ("0.2 %, peer", "7", "+0.0000", "1")
     assert row[6:] == ("+0.0470", format(wilcoxon([0.05 - n / 1000 for n in range(7)])[1], ".3g"))
     assert [one.name for one in plots(results, [])[2].series] == [OURS, "peer"]
+
+
+def test_half_the_bytes_for_one_dice_are_minus_fifty() -> None:
+    pytest.importorskip("bjontegaard", reason="the extra 'bench' is not installed")
+    results = []
+    for asked in (0.1, 0.2, 0.4, 0.8):
+        dice = (1 - 0.02 / asked,) * 3
+        for codec, percent in ((OURS, asked), ("peer", 2 * asked)):
+            one = result("oasis_1", codec, 0.9)
+            results.append(replace(one, asked=asked, percent=percent, dice=dice))
+    (row,) = dice_differences(results).rows
+    assert row[:2] == ("peer", "1")
+    assert float(row[2]) == pytest.approx(-50, abs=0.1)
 
 
 def test_signed_ranks_need_six_pairs() -> None:
