@@ -16,6 +16,7 @@ from vqcodec.header import (
     FrameDescription,
     Header,
     ModelReference,
+    Promise,
     VolumeDescription,
     ras_shape,
 )
@@ -40,6 +41,7 @@ VALID: dict[str, Any] = Header(
         FrameDescription(0.0, 900.5, 1.0, 800.0, 0.0, (1, 0, 2), (3, 5, 4), 300, (1, 1, 2), 3),
         FrameDescription(7.0, 1.0, 7.0, 7.0, None, (0, 0, 0), (0, 0, 0), 0, (0, 0, 0), 0),
     ),
+    voxels=Promise(2.5, "a" * 64),
 ).to_json()
 
 scalars = (
@@ -131,6 +133,8 @@ def test_every_key_is_needed_and_in_the_specification(path: tuple[Any, ...]) -> 
     if path[-1] == "background":
         frames = parse_header(replaced(path, None, drop=True), 1000).frames
         assert frames[path[1]].background is None
+    elif path == ("voxels",):
+        assert parse_header(replaced(path, None, drop=True), 1000).voxels is None
     else:
         with pytest.raises(FormatError):
             parse_header(replaced(path, None, drop=True), 1000)
