@@ -176,7 +176,7 @@ def test_other_options_are_refused(vqz: Vqz, study: Path, tmp_path: Path, capsys
     capsys.readouterr()
     assert vqz(*command, "--quality", "4", "--drop-air") == 73
     errors = capsys.readouterr().err
-    assert "drop air False, now True; quality 3.0, now 4.0" in errors
+    assert "drop air not set, now True; quality 3.0, now 4.0" in errors
     assert errors.count("\n") == 1
     assert tree(tmp_path / "out") == before
     assert vqz(*command, "--quality", "4", "-n") == 73
