@@ -204,18 +204,21 @@ def compress(
 
 
 def settings_of(job: CompressJob) -> dict[str, Any]:
-    """What the bytes of a result depend on, apart from the volume and the device."""
+    """What the bytes of a result depend on, apart from the volume and the device.
+
+    What is not asked for is left out, so that options there will be some day change nothing.
+    """
     from ..registry import locate_weights
     from ..registry.weights import name_and_identity
 
     model, sha256 = name_and_identity(locate_weights(job.model))
+    chosen = {field.name: getattr(job, field.name) for field in fields(job)} | dict(job.aims)
     kept = {
-        field.name: getattr(job, field.name)
-        for field in fields(job)
-        if field.name not in (*NOT_SETTINGS, "aims")
+        name: value
+        for name, value in chosen.items()
+        if name not in (*NOT_SETTINGS, "aims") and value is not None and value is not False
     }
-    aims = {name: aim for name, aim in job.aims.items() if aim is not None}
-    return {**kept, **aims, "model": model, "model_sha256": sha256}
+    return {**kept, "model": model, "model_sha256": sha256}
 
 
 def check_aims(aims: Mapping[str, Any]) -> None:

@@ -176,7 +176,7 @@ def test_other_options_are_refused(vqz: Vqz, study: Path, tmp_path: Path, capsys
     capsys.readouterr()
     assert vqz(*command, "--quality", "4", "--drop-air") == 73
     errors = capsys.readouterr().err
-    assert "drop air False, now True; quality 3.0, now 4.0" in errors
+    assert "drop air not set, now True; quality 3.0, now 4.0" in errors
     assert errors.count("\n") == 1
     assert tree(tmp_path / "out") == before
     assert vqz(*command, "--quality", "4", "-n") == 73
@@ -362,19 +362,22 @@ def test_a_read_only_output(
 def test_a_source_that_changes_while_it_is_read(
     vqz: Vqz, codec: ModuleType, study: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
-    def slowly(source: Path, **options: Any) -> Any:
-        vqz = encode(source, **options)
-        if "sub-01" in str(source):
-            status = source.stat()
-            data = bytearray(source.read_bytes())
+    scan = study / "sub-01/anat/sub-01_T1w.nii.gz"  # the first to be compressed
+    changed: list[Path] = []
+
+    def slowly(source: Any, **options: Any) -> Any:
+        if not changed:
+            changed.append(scan)
+            status = scan.stat()
+            data = bytearray(scan.read_bytes())
             data[-1] ^= 1
-            source.write_bytes(data)
-            os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
-        return vqz
+            scan.write_bytes(data)
+            os.utime(scan, ns=(status.st_atime_ns, status.st_mtime_ns))
+        return encode(source, **options)
 
     monkeypatch.setitem(vars(vqcodec), "encode", slowly)
     assert vqz("compress", "-r", study, "--output-dir", tmp_path / "out") == 1
-    assert "changed while it was read" in capsys.readouterr().err
+    assert f"{scan}: changed while it was read" in capsys.readouterr().err
     assert len(tree(tmp_path / "out")) == 2
 
 
