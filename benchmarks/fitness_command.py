@@ -134,8 +134,9 @@ def fitness_command(
     click.echo(described(record))
 
     def encode(volume: Volume) -> Any:
-        aims = {"ratio": ratio, "quality": quality}
-        return vqcodec.encode(volume, **aims, effort=effort, device=device, force=True)
+        return vqcodec.encode(
+            volume, ratio=ratio, quality=quality, effort=effort, device=device, force=True
+        )
 
     try:
         folder = scans.data_folder()
