@@ -117,18 +117,26 @@ def summary(found: Sequence[Judged]) -> str:
 @click.command("fitness")
 @click.option("--split", "splits", multiple=True, help=f"Repeat. [{', '.join(SPLITS)}]")
 @click.option("--ratio", type=float, help="Percent of float32. [the default of the codec]")
+@click.option("--quality", type=float, help="Instead: a fixed step, without any search.")
 @click.option("--effort", type=click.IntRange(1, 9), default=5, show_default=True)
 @click.option("--device", default="auto", help="Device of the codec.")
 @json_option
 def fitness_command(
-    splits: tuple[str, ...], ratio: float | None, effort: int, device: str, output: Path | None
+    splits: tuple[str, ...],
+    ratio: float | None,
+    quality: float | None,
+    effort: int,
+    device: str,
+    output: Path | None,
 ) -> None:
     """Which files are refused, scans, other contrasts, CT and labels, and with what figures."""
     record = machine()
     click.echo(described(record))
 
     def encode(volume: Volume) -> Any:
-        return vqcodec.encode(volume, ratio=ratio, effort=effort, device=device, force=True)
+        return vqcodec.encode(
+            volume, ratio=ratio, quality=quality, effort=effort, device=device, force=True
+        )
 
     try:
         folder = scans.data_folder()

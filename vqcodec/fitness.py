@@ -41,7 +41,7 @@ DENSEST = 0.5
 
 STRUCTURE_LIMIT = 0.7
 SURFACE_LIMIT = 0.6
-SURPRISE_LIMIT = 0.3
+SURPRISE_LIMIT = 0.75
 
 #: Significant codes a foreground voxel, as log2, and log2 of the bits that each of them takes:
 #: scans of ``val`` with `vqcodec-t1-2`, efforts 1 and 5.
