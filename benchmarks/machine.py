@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("vqcodec", "numpy", "scipy", "torch", "constriction", "nibabel"),
-    *("imagecodecs", "pytorch-msssim", "zstandard"),
+    *("imagecodecs", "pytorch-msssim", "zstandard", "dipy", "antspyx", "nilearn", "bjontegaard"),
 )
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

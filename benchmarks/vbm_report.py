@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import importlib
-import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -127,7 +128,6 @@ def drawn(title: str, test: TTest, settings: VbmSettings) -> Picture:
     background = template(settings.resolution)
     upright = nib.as_closest_canonical(background)
     image = nib.Nifti1Image(test.t.astype(np.float32), upright.affine)
-    stream = io.BytesIO()
     display = plotting.plot_stat_map(
         image,
         bg_img=background,
@@ -138,6 +138,8 @@ def drawn(title: str, test: TTest, settings: VbmSettings) -> Picture:
         cmap="cold_hot",
         title=title,
     )
-    display.savefig(stream, dpi=80)
-    display.close()
-    return Picture(title, base64.b64encode(stream.getvalue()).decode("ascii"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "map.png")
+        display.savefig(file, dpi=80)
+        display.close()
+        return Picture(title, base64.b64encode(file.read_bytes()).decode("ascii"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from scipy import stats
 from benchmarks import scans, vbm_command, vbm_report
 from benchmarks.documents import Picture
 from benchmarks.peers import Array
-from benchmarks.vbm import Placed, halved
+from benchmarks.vbm import Placed, VbmSettings, halved, template
 from benchmarks.vbm_groups import GroupError, groups
-from benchmarks.vbm_statistics import between, grey_mask, likeness, paired
+from benchmarks.vbm_statistics import TTest, between, grey_mask, likeness, paired
 
 from .evidence_stubs import blur_codec, brain, thresholds
 
@@ -145,6 +146,17 @@ def test_a_failed_registration_is_said_and_blur_is_worse(
     correlations = [float(rows[1][6]) for rows in (same, slight, strong)]
     assert correlations == sorted(correlations, reverse=True)
     assert correlations[2] < 1
+
+
+def test_a_t_map_is_drawn_on_the_template() -> None:
+    pytest.importorskip("nilearn")
+    pytest.importorskip("matplotlib")
+    settings = VbmSettings(resolution=8)
+    shape = template(8).shape
+    values = np.zeros(shape)
+    values[8:12, 8:12, 8:12] = 4.0
+    picture = vbm_report.drawn("A map", TTest(values, 3, values > 3), settings)
+    assert base64.b64decode(picture.png).startswith(b"\x89PNG")
 
 
 def test_missing_libraries_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
