@@ -84,7 +84,10 @@ class LevelPrior(nn.Module):
             )
             for _ in range(3)
         )
+        self.norm = nn.GroupNorm(4, width)
         self.out = nn.ModuleList(nn.Linear(width, ENTRIES) for _ in range(stages))
+        for embedding in (self.stage, *self.codes):
+            nn.init.normal_(embedding.weight, std=0.1)
 
     def forward(self, codes_BSDHW: Tensor, stage: int, seen_BCDHW: Tensor | None) -> Tensor:
         """Logits ``(B, D, H, W, 256)``; codes of this stage may be hidden, later ones are."""
@@ -95,7 +98,7 @@ class LevelPrior(nn.Module):
             x = x + self.seen(seen_BCDHW)
         for block in self.body:
             x = x + block(x)
-        return self.out[stage](x.movedim(1, -1))
+        return self.out[stage](self.norm(x).movedim(1, -1))
 
 
 class Prior(nn.Module):
@@ -124,16 +127,19 @@ class Prior(nn.Module):
         return torch.cat(parts, 1) if parts else None
 
     def loss(self, level: str, codes: dict[str, Tensor]) -> Tensor:
-        """Cross-entropy of hidden codes of a random stage."""
-        grid = codes[level].clone()
-        stage = int(torch.randint(grid.shape[1], ()))
-        share = math.cos(0.5 * math.pi * float(torch.rand(())))
-        hidden = torch.rand(grid[:, stage].shape) <= share
-        hidden |= ~hidden.any()  # all, where there would be none
-        wanted = grid[:, stage][hidden]
-        grid[:, stage][hidden] = HIDDEN
-        logits = self.levels[level](grid, stage, self.above(level, codes))
-        return nn.functional.cross_entropy(logits[hidden], wanted)
+        """Cross-entropy of hidden codes, all stages of a level one after the other."""
+        seen = self.above(level, codes)
+        losses = []
+        for stage in range(codes[level].shape[1]):
+            grid = codes[level].clone()
+            share = math.cos(0.5 * math.pi * float(torch.rand(())))
+            hidden = torch.rand(grid[:, stage].shape) <= share
+            hidden |= ~hidden.any()  # all, where there would be none
+            wanted = grid[:, stage][hidden]
+            grid[:, stage][hidden] = HIDDEN
+            logits = self.levels[level](grid, stage, seen)
+            losses.append(nn.functional.cross_entropy(logits[hidden], wanted))
+        return torch.stack(losses).mean()
 
     @torch.no_grad()
     def draw(self, temperature: float) -> dict[str, Tensor]:
@@ -157,7 +163,8 @@ class Prior(nn.Module):
             chances = torch.softmax(logits / temperature, -1)
             drawn = torch.multinomial(chances, 1)[:, 0]
             certainty = chances.gather(1, drawn[:, None])[:, 0].log()
-            certainty += temperature * -torch.log(-torch.log(torch.rand_like(certainty)))
+            noise = -torch.log(-torch.log(torch.rand_like(certainty)))
+            certainty += temperature * (1 - turn / ROUNDS) * noise
             certainty[flat != HIDDEN] = -math.inf
             left = math.floor(len(flat) * math.cos(0.5 * math.pi * (turn + 1) / ROUNDS) + 1e-6)
             count = int((flat == HIDDEN).sum()) - left
@@ -220,7 +227,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250, help="[250]")
     parser.add_argument("--width", type=int, default=32, help="channels of the networks [32]")
     parser.add_argument("--samples", type=int, default=2, help="[2]")
-    parser.add_argument("--temperature", type=float, default=0.8, help="[0.8]")
+    parser.add_argument("--temperature", type=float, default=0.6, help="[0.6]")
     options = parser.parse_args()
     torch.manual_seed(0)
     data = options.data or made_up_brains(options.out / "brains", options.brains)
