@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from .conform import bounding_box, crop
 from .errors import VolumeError
-from .figures import Compared, Figures, rounded
+from .figures import Compared, Figures
 from .grids import CodeStatistics
 
 BLOCK = 4
@@ -36,6 +36,7 @@ LEAST_BLOCKS = 27
 LARGEST_SAMPLE = 1 << 18
 MEDIAN_OF_ABSOLUTE_NORMAL = 0.6745
 LEAST_VOXELS = 4096
+LARGEST = 999.0
 LEAST_CODES = 5000
 DENSEST = 0.5
 
@@ -73,9 +74,10 @@ def fitness_figures(pair: Compared, codes: CodeStatistics | None = None) -> Figu
     Returns
     -------
     dict
-        ``noise`` of the source (standard deviation, intensities), ``error_to_noise`` (RMS error
-        in the foreground relative to it), ``structure_error``, ``surface``, ``surprise`` and
-        ``fitness``; see the head of this module. None where there is nothing to tell from.
+        ``error_to_noise`` (RMS error in the foreground relative to the standard deviation of
+        the source's noise), ``structure_error``, ``surface``, ``surprise`` and ``fitness``; see
+        the head of this module. Three digits each, 999 at most; None where there is nothing to
+        tell from.
     """
     frames = [
         _looked_at(pair.ours[..., f], pair.theirs[..., f], pair.inside[..., f])
@@ -102,17 +104,20 @@ def fitness_figures(pair: Compared, codes: CodeStatistics | None = None) -> Figu
         max(surprise, 0) / SURPRISE_LIMIT,
     )
     found = (
-        noise,
         error / noise if noise else math.nan,
         structure,
         surface,
         surprise,
         1 - max(strain for strain in strains if not math.isnan(strain)),
     )
-    return {name: rounded(value) for name, value in zip(NAMES, found, strict=True)}
+    return {name: _short(value) for name, value in zip(NAMES, found, strict=True)}
 
 
-NAMES = ("noise", "error_to_noise", "structure_error", "surface", "surprise", "fitness")
+NAMES = ("error_to_noise", "structure_error", "surface", "surprise", "fitness")
+
+
+def _short(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{min(max(value, -LARGEST), LARGEST):.3g}")
 
 
 def check_fitness(figures: Mapping[str, Any]) -> None:

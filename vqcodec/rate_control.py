@@ -14,7 +14,7 @@ FALLBACK_QUALITY = 6.0
 MOST_PSNR = 200.0
 LEAST_DEFAULT_BYTES = 4096
 #: Bytes that figures and their entry in the section table take at most.
-FIGURES_RESERVE = 374
+FIGURES_RESERVE = 316
 
 
 @dataclass(frozen=True)

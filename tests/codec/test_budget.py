@@ -46,13 +46,13 @@ def test_ratio(ratio: float) -> None:
 
 
 def test_target_bytes() -> None:
-    assert 0.98 * 12_345 < encode(VOLUME, target_bytes=12_345).nbytes <= 12_345
-    assert 0.94 * 2500 < encode(VOLUME, target_bytes=2500).nbytes <= 2500
+    assert 0.97 * 12_345 < encode(VOLUME, target_bytes=12_345).nbytes <= 12_345
+    assert 0.9 * 2500 < encode(VOLUME, target_bytes=2500).nbytes <= 2500
 
 
 def test_a_real_scan_fills_its_target(data_root: Path) -> None:
     scan = part_of_a_scan(data_root)
-    assert 0.98 * 12_000 < encode(scan, target_bytes=12_000).nbytes <= 12_000
+    assert 0.97 * 12_000 < encode(scan, target_bytes=12_000).nbytes <= 12_000
 
 
 def test_figures_fit_in_what_is_kept_for_them() -> None:
@@ -60,9 +60,11 @@ def test_figures_fit_in_what_is_kept_for_them() -> None:
     held = tuple(each for each in vqz.container.sections if each.kind != SectionKind.FIGURES)
     bare = replace(vqz.container, sections=held)
     assert vqz.nbytes - len(pack(bare)) < FIGURES_RESERVE
-    numbers = ("max_error", "range", "ms_ssim", "psnr", "psnr_foreground", *FITNESS_NAMES)
     longest = {
-        **dict.fromkeys(numbers, -1.23457e-100),
+        **dict.fromkeys(("max_error", "range"), -1.23457e-100),
+        **dict.fromkeys(("psnr", "psnr_foreground"), -123.457),
+        "ms_ssim": 1.23457e-05,
+        **dict.fromkeys(FITNESS_NAMES, 1.23e-05),
         "foreground_voxels": 10**12,
         "nonfinite_voxels": 10**12,
     }

@@ -43,21 +43,24 @@ def voxel_sides(affine: NDArray[np.float64] | None) -> tuple[float, float, float
 
 
 def cuts(inside: NDArray[np.bool_], count: int) -> list[list[Cut]]:
-    """So many slices across each RAS axis, spread over the box that holds what is inside.
+    """So many slices across each RAS axis, spread over what is inside.
 
     Parameters
     ----------
     inside : ndarray of bool
-        ``(X, Y, Z)``.
+        ``(X, Y, Z)``. Where nothing is, slices are spread over the volume.
     count : int
-        One takes the middle; several leave out the outer eighths.
+        One has as much of it on either side; several leave out the outermost tenths.
     """
-    origin, extent = bounding_box(inside)
-    shares = [0.5] if count == 1 else list(np.linspace(0.16, 0.84, count))
+    shares = np.array([0.5]) if count == 1 else np.linspace(0.1, 0.9, count)
     planes = []
-    for axis, (first, side) in enumerate(zip(origin, extent, strict=True)):
-        places = [first + min(side - 1, int(share * side)) for share in shares]
-        planes.append([Cut(axis, place) for place in dict.fromkeys(places)])
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        below = np.cumsum(inside.sum(axis=others))
+        if not below[-1]:
+            below = np.arange(1, len(below) + 1)
+        places = np.searchsorted(below, shares * below[-1], side="right")
+        planes.append([Cut(axis, int(place)) for place in dict.fromkeys(places)])
     return planes
 
 
