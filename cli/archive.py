@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     )
 )
 def archive() -> None:
-    """Many scans in one HDF5 file, with the weights that decode them."""
+    """Keep many scans in one HDF5 file.
+
+    It holds the weights that decode them, too.
+    """
 
 
 for command in (create, append, extract):

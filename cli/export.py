@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog=options.examples("vqz export codes packed -o codes.h5"))
 def export() -> None:
-    """Write what is in compressed scans as arrays for other programs."""
+    """Write codes as arrays for other programs."""
 
 
 @export.command(

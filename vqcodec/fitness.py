@@ -1,6 +1,7 @@
 """Whether a file shows what its scan shows: the figure ``fitness``, and what it is made of.
 
-Three things can be wrong, each measured as a strain of 0 (nothing) to 1 (the limit):
+Three things can be wrong, each measured as a strain of 0 (nothing) to 1 (the limit), where the
+foreground has voxels enough to tell:
 
 structure
     What is lost is not noise but anatomy: the error of means over 4x4x4 voxels, relative to
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ LARGEST_SAMPLE = 1 << 18
 MEDIAN_OF_ABSOLUTE_NORMAL = 0.6745
 LEAST_VOXELS = 4096
 LARGEST = 999.0
+#: Intensities of larger ranges are divided by theirs before sums are taken in float32.
+LARGEST_SCALE = 1e30
 LEAST_CODES = 5000
 DENSEST = 0.5
 
@@ -79,14 +82,22 @@ def fitness_figures(pair: Compared, codes: CodeStatistics | None = None) -> Figu
         the head of this module. Three digits each, 999 at most; None where there is nothing to
         tell from.
     """
+    voxels = int(np.count_nonzero(pair.inside))
+    if voxels < LEAST_VOXELS:
+        return dict.fromkeys(NAMES)
+    ours, theirs, scale = pair.ours, pair.theirs, pair.scale
+    if scale > LARGEST_SCALE:
+        ours, theirs, scale = ours / scale, theirs / scale, 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _figures(replace(pair, ours=ours, theirs=theirs, scale=scale), voxels, codes)
+
+
+def _figures(pair: Compared, voxels: int, codes: CodeStatistics | None) -> Figures:
     frames = [
         _looked_at(pair.ours[..., f], pair.theirs[..., f], pair.inside[..., f])
         for f in range(pair.ours.shape[-1])
         if pair.inside[..., f].any()
     ]
-    if not frames:
-        return dict.fromkeys(NAMES)
-    voxels = int(np.count_nonzero(pair.inside))
     noises = [frame.noise for frame in frames if math.isfinite(frame.noise)]
     noise = float(np.median(noises)) if noises else math.nan
     difference = np.subtract(pair.theirs, pair.ours, dtype=np.float32)[pair.inside]
@@ -96,7 +107,7 @@ def fitness_figures(pair: Compared, codes: CodeStatistics | None = None) -> Figu
         for name in ("error_squares", "variance")
     )
     structure = _relative(squares, variance, pair.scale)
-    surface = sum(frame.faces for frame in frames) / voxels if voxels >= LEAST_VOXELS else math.nan
+    surface = sum(frame.faces for frame in frames) / voxels
     surprise = math.nan if codes is None else _surprise(codes, voxels)
     strains = (
         structure / STRUCTURE_LIMIT,
@@ -108,7 +119,7 @@ def fitness_figures(pair: Compared, codes: CodeStatistics | None = None) -> Figu
         structure,
         surface,
         surprise,
-        1 - max(strain for strain in strains if not math.isnan(strain)),
+        1 - max((strain for strain in strains if not math.isnan(strain)), default=math.nan),
     )
     return {name: _short(value) for name, value in zip(NAMES, found, strict=True)}
 

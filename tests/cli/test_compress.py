@@ -53,6 +53,8 @@ def test_options_reach_the_codec(vqz: Vqz, scan: Path) -> None:
         "ratio": 0.5,
         "target_bytes": None,
         "psnr": None,
+        "max_error": None,
+        "lossless": False,
         "effort": 5,
         "drop_air": False,
         "device": "cpu",

@@ -14,6 +14,7 @@ import vqcodec
 from vqcodec import VQZ, encode, verify
 from vqcodec.codec import decode_volume
 from vqcodec.errors import FormatError, ModelUnavailableError
+from vqcodec.fitness import NAMES as FITNESS_NAMES
 from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
 from vqcodec.grids import codes_sha256
 
@@ -81,6 +82,7 @@ def test_information(vqz: VQZ) -> None:
         "range",
         "foreground_voxels",
         "nonfinite_voxels",
+        *FITNESS_NAMES,
     }
     assert 0.9 < vqz.figures["ms_ssim"] <= 1
     assert vqz.header["model"]["id"] == vqcodec.load_model().id

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     path = tmp_path / "c.pt"
     write_checkpoint(path, {"step": 1})
 
-    def full(path: str, data: bytes) -> None:
-        Path(path).write_bytes(data[:10])
+    def full(path: str, parts: Iterable[bytes]) -> None:
+        Path(path).write_bytes(b"".join(parts)[:10])
         raise OSError(28, "No space left on device", path)
 
     monkeypatch.setattr("vqcodec.formats.atomic._write_new", full)
