@@ -1,6 +1,6 @@
 """Train a small generative model on the tokens of compressed brains, and draw a brain from it.
 
-    python examples/token_prior.py                    # made-up brains, two minutes on two cores
+    python examples/token_prior.py                    # made-up brains, about three minutes
     python examples/token_prior.py study.h5 --steps 2000
 
 The tokens are those of the model `tudosiu2020-baur`, level by level: the coarse codes come from a
