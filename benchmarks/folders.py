@@ -98,9 +98,7 @@ def measured(study: Path, out: Path, workers: int, options: Sequence[str]) -> Sp
     return Speed(workers, line["files"], summary["seconds"], percent, most)
 
 
-def killed(
-    study: Path, place: Path, whole: Path, kills: int, typical: float, options: Sequence[str]
-) -> Kills:
+def killed(study: Path, place: Path, whole: Path, kills: int, options: Sequence[str]) -> Kills:
     """Kill runs at random moments, finish what they left, and look at the results.
 
     Parameters
@@ -112,8 +110,6 @@ def killed(
         Results of an uninterrupted run.
     kills : int
         Runs to kill.
-    typical : float
-        Seconds within which to kill each.
     options : sequence of str
         Of the command.
     """
@@ -125,15 +121,12 @@ def killed(
         out = place / f"killed-{folders}"
         folders += 1
         while so_far < kills:
-            running = subprocess.Popen(command(study, out, options))
-            try:
-                running.wait(moments.uniform(0, typical))
+            done = len(times_done(out))
+            until = moments.randint(done, len(wanted))
+            if not _killed_at(command(study, out, options), out, until, moments.uniform(0, 0.2)):
                 break
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
-                so_far += 1
-                done_before += len(times_done(out))
+            so_far += 1
+            done_before += len(times_done(out))
         subprocess.run(command(study, out, options), check=True)
         found, times = tree(out), times_done(out)
         faults["lost"] += len(wanted.keys() - found.keys())
@@ -149,6 +142,20 @@ def killed(
         corrupt=faults["corrupt"],
         left=faults["left"],
     )
+
+
+def _killed_at(line: Sequence[str], out: Path, done: int, pause: float) -> bool:
+    """Start a run and kill it a moment after so many files are done; False if it ends before."""
+    running = subprocess.Popen(line)
+    while running.poll() is None and len(times_done(out)) < done:
+        time.sleep(0.01)
+    try:
+        running.wait(pause)
+        return False
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+        return True
 
 
 def lost_worker(study: Path, out: Path, workers: int, options: Sequence[str]) -> float:

@@ -65,7 +65,7 @@ def _measured(
     if kills:
         most = max(speeds, key=lambda each: each.workers)
         more = ["-j", str(most.workers), *options]
-        found = folders.killed(study, place, whole, kills, most.seconds, more)
+        found = folders.killed(study, place, whole, kills, more)
         results["kills"] = asdict(found)
         click.echo(
             f"\n{found.kills} runs killed (SIGKILL) into {found.folders} folders, "

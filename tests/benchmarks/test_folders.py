@@ -58,6 +58,7 @@ def test_kills_are_counted_and_faults_found(
     assert speed.memory > 10 or not Path("/proc/self/status").exists()
     next(whole.rglob("*.vqz")).write_bytes(b"what an uninterrupted run would not give")
     (whole / "more.txt").touch()
-    found = folders.killed(study, tmp_path, whole, 1, 0.3, [])
-    assert (found.kills, found.lost, found.corrupt, found.doubled, found.left) == (1, 1, 1, 0, 0)
+    found = folders.killed(study, tmp_path, whole, 1, [])
+    assert (found.kills, found.doubled, found.left) == (1, 0, 0)
+    assert found.lost == found.corrupt == found.folders
     assert not found.sound
