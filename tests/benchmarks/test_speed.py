@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +66,18 @@ def test_codecs_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         ("decode", OURS),
         ("decode", "peer"),
     ]
+
+
+def test_memory_is_that_of_the_process_and_not_of_its_parent(tmp_path: Path) -> None:
+    if not Path("/proc/self/status").is_file():
+        pytest.skip("there is no /proc")
+    ballast = np.ones(60 << 20, np.uint8)
+    script = "from benchmarks.speed_worker import own_peak; print(own_peak())"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=speed.ROOT, check=True)
+    held = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    assert ballast.nbytes < held
+    assert int(done.stdout) * 1024 < held
 
 
 def test_a_process_measures_itself_and_says_why_it_fails(tmp_path: Path) -> None:
