@@ -81,7 +81,9 @@ def report(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Show scans, what they decode to, and the difference, on one HTML page.
+    """Show scans beside what they decode to.
+
+    One HTML page holds original, decoded and difference.
 
     PACKED is a VQZ file, or a volume that was decoded; ORIGINAL is what it was made from. A VQZ
     file alone is shown with the figures that it states. With -r both are folders, and the page
