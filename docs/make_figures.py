@@ -19,7 +19,7 @@ import matplotlib as mpl  # noqa: E402
 import vqcodec  # noqa: E402
 from benchmarks.demo import template_path  # noqa: E402
 
-RATIOS = (0.1, 0.2, 0.35, 0.825)
+QUALITIES = (1, 3, 5, 7)
 SLICE = 95  # axial, through the basal ganglia
 ZOOM = (slice(20, 112), slice(70, 162))
 DIFFERENCE = 0.05
@@ -33,12 +33,13 @@ def main() -> None:
     image = nib.load(template_path())
     original = np.asarray(image.dataobj, np.float32)
     found = [("original", original, "")]
-    for ratio in RATIOS:
-        vqz = vqcodec.encode(image, ratio=ratio)
+    for quality in QUALITIES:
+        vqz = vqcodec.encode(image, quality=quality, effort=1)
+        percent = 100 * vqz.nbytes / (4 * original.size)
         decoded = np.asarray(vqcodec.decode(vqz).dataobj, np.float32)
         psnr = vqz.figures["psnr_foreground"]
-        found.append((f"{ratio} %", decoded, f"{psnr:.1f} dB, {vqz.nbytes / 1000:.0f} kB"))
-        print(ratio, vqz.nbytes, vqz.figures, flush=True)
+        found.append((f"quality {quality}", decoded, f"{percent:.2f} %, {psnr:.1f} dB"))
+        print(quality, vqz.nbytes, vqz.figures, flush=True)
     top = float(original.max())
     figure, axes = plt.subplots(
         2, len(found), figsize=(2.3 * len(found), 5), layout="constrained", squeeze=False
