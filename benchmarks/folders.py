@@ -122,7 +122,9 @@ def killed(study: Path, place: Path, whole: Path, kills: int, options: Sequence[
         folders += 1
         while so_far < kills:
             done = len(times_done(out))
-            until = moments.randint(done, len(wanted))
+            if done == len(wanted):  # nothing left to interrupt
+                break
+            until = moments.randint(done, min(done + len(wanted) // 3, len(wanted) - 1))
             if not _killed_at(command(study, out, options), out, until, moments.uniform(0, 0.2)):
                 break
             so_far += 1
