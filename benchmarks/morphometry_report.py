@@ -22,7 +22,8 @@ from .tables import Plot, Series, Table, mean, number
 CONVENTIONS = (
     "Every volume is segmented inside the brain mask of the original, which the peers are thus "
     "given for nothing. vqcodec is asked for the rate; every peer has at least as many bytes, "
-    "its bare stream without container, header or scale. Means over scans.",
+    "its bare stream without container, header or scale. Means over scans: of the change of volume "
+    "(a bias, where it is not about zero) and of its size.",
 )
 FEWEST_FOR_A_TEST = 6
 
@@ -40,9 +41,10 @@ def tables(results: Sequence[Morphometry], floors: Sequence[Floor], segmenter: s
 
 def preservation(results: Sequence[Morphometry], floors: Sequence[Floor], segmenter: str) -> Table:
     """Dice and volume changes, original against decoded; the rescan as a yardstick."""
-    dice, volumes = ([f"{form} {name}" for name in TISSUES] for form in ("Dice", "|vol| %"))
-    columns = ("rate, codec", "scans", "%", "brain dB", *dice, *volumes)
-    rows = []
+    forms = ("Dice", "volume %", "|volume| %")
+    headings = [f"{form} {name}" for form in forms for name in TISSUES]
+    columns = ("rate, codec", "scans", "%", "brain dB", *headings)
+    rows: list[tuple[str, ...]] = []
     for asked, codec, chosen in grouped(results):
         rows.append(
             (
@@ -51,11 +53,12 @@ def preservation(results: Sequence[Morphometry], floors: Sequence[Floor], segmen
                 number(mean([one.percent for one in chosen]), ".4f"),
                 number(mean([one.psnr for one in chosen]), ".2f"),
                 *_triple([one.dice for one in chosen], ".4f"),
+                *_triple([one.volume for one in chosen], "+.2f"),
                 *_triple([_sizes(one.volume) for one in chosen], ".2f"),
             )
         )
     for floor in floors:
-        changes = _triple([_sizes(floor.volume)], ".2f")
+        changes = (*["-"] * 3, *_triple([_sizes(floor.volume)], ".2f"))
         name = f"rescan, {floor.first} and {floor.second}"
         rows.append((name, "1", "-", "-", *_triple([floor.dice], ".4f"), *changes))
     title = f"Tissues of decoded scans against those of the originals, {segmenter}"
