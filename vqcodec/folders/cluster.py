@@ -37,7 +37,7 @@ def local_cluster(workers: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # none would still want port 8787
             silence_logs=50,
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
