@@ -19,7 +19,7 @@ def test_seeds_and_what_they_become_when_bytes_change(name: str) -> None:
     for data in seeds(name):
         run(name, data)
     for data in seeds(name)[:40]:
-        for _ in range(3):
+        for _ in range(3 if name in ("container", "header", "volume") else 1):
             mutated = bytearray(data)
             for place in rng.integers(len(data), size=rng.integers(1, 4)) if data else ():
                 mutated[place] = rng.integers(256)

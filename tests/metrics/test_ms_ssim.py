@@ -56,10 +56,7 @@ def plain_halved(x: Single) -> Single:
     return np.asarray(blocks.mean(axis=(1, 3, 5)), dtype=np.float32)
 
 
-@pytest.mark.parametrize(
-    ("shape", "noise"),
-    [((161, 161, 161), 0.02), ((176, 161, 163), 0.4)],
-)
+@pytest.mark.parametrize(("shape", "noise"), [((161, 163, 162), 0.1)])
 def test_agrees_with_pytorch_msssim(shape: tuple[int, ...], noise: float) -> None:
     torch = pytest.importorskip("torch")
     oracle = pytest.importorskip("pytorch_msssim")
