@@ -124,7 +124,7 @@ def killed(study: Path, place: Path, whole: Path, kills: int, options: Sequence[
             done = len(times_done(out))
             if done == len(wanted):  # nothing left to interrupt
                 break
-            until = moments.randint(done, min(done + len(wanted) // 3, len(wanted) - 1))
+            until = min(done + moments.randint(1, max(1, len(wanted) // 3)), len(wanted))
             if not _killed_at(command(study, out, options), out, until, moments.uniform(0, 0.2)):
                 break
             so_far += 1
