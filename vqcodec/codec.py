@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -145,7 +146,7 @@ def encode(
     source = as_volume(volume, affine)
     if strip:
         source, _ = without_free_text(source)
-    effort_of(effort)
+    settings = effort_of(effort)
     budget = budget_of(quality, ratio, target_bytes, psnr, DEFAULT_RATIO, source.array.size)
     if max_error is not None or lossless:
         if drop_air or not (budget.is_default or quality is not None):
@@ -166,7 +167,7 @@ def encode(
     coded = without_air(source) if drop_air else source
     made = _coded(coded, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
-    known = None if effort_of(effort).is_read_back else made.decoded
+    known = None if settings.is_read_back else made.decoded
     decoded = decode_volume(vqz, device=on, model=loaded, known=known)
     pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
     codes = code_statistics(vqz.all_streams(), made.decoded) if loaded.family == "wavelet" else None
@@ -188,11 +189,10 @@ def _exact(
         container = _without_codes(source, loaded)
     else:
         container = _coded(source, loaded, *codes, device).container
-    made = VQZ.from_container(with_voxels(container, source, aim))
-    decoded = decode_volume(made, device=device, model=loaded)
-    pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
-    figures = measured(pair)
-    return VQZ.from_container(with_figures(made.container, figures))
+    container, voxels = with_voxels(container, source, aim)
+    decoded = scaled_values(replace(source, array=voxels))
+    pair = compared(scaled_values(source), decoded, scaled_zero(source))
+    return VQZ.from_container(with_figures(container, measured(pair)))
 
 
 def _without_codes(source: Volume, loaded: LoadedModel) -> Container:

@@ -92,13 +92,19 @@ def aim_for(source: Volume, max_error: float | str) -> Aim:
     return Aim(error / 100 * scale)
 
 
-def with_voxels(container: Container, source: Volume, aim: Aim) -> Container:
+def with_voxels(container: Container, source: Volume, aim: Aim) -> tuple[Container, NDArray[Any]]:
     """A file with the voxels of a volume, checked as it will be read.
 
     Parameters
     ----------
     container : Container
         A file without them.
+
+    Returns
+    -------
+    container : Container
+    decoded : ndarray
+        The stored values that were read from it.
 
     Raises
     ------
@@ -109,7 +115,7 @@ def with_voxels(container: Container, source: Volume, aim: Aim) -> Container:
         made = _with_sections(container, source, aim, share)
         decoded = decode_voxels(VQZ.from_container(made))
         if is_within(source, decoded, aim):
-            return made
+            return made, decoded
         if aim.is_lossless:
             break
     raise VolumeError(f"cannot be kept within {aim.max_error:g}; please report this")
