@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # One process for each core, and one thread in each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test check minimal results fuzz format clean help
+.PHONY: demo test check minimal results fuzz faults format clean help
 
 help:
 	@echo "make demo    compress the MNI152 T1 volume, decompress it, compare; see demo-out/"
@@ -17,6 +17,7 @@ help:
 	@echo "make minimal install without torch, and try what works so"
 	@echo "make results measure everything (hours); tables and plots in benchmarks/results/"
 	@echo "make fuzz    fuzz the readers for FUZZ_SECONDS=60 a target (Linux, Python 3.11 to 3.13)"
+	@echo "make faults  inject a thousand faults of disk and machine into every command that writes"
 	@echo "make format  let ruff reformat the sources"
 	@echo "make clean   remove .venv and everything else that was built"
 
@@ -52,6 +53,9 @@ FUZZ_SECONDS ?= 60
 fuzz: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+faults: $(READY)
+	$(BIN)/python -m tests.faults --count 1000
 
 format: $(READY)
 	$(BIN)/ruff check --fix-only .

@@ -31,7 +31,7 @@ from .speed import (
 
 PEERS = ("SVT-AV1 p4", "x265 slow", "SPERR 3D", "SZ3", "JPEG 2000", "JPEG XL", "zfp")
 QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
-SIDES, QUICK_SIDES = (64, 96, 128, 192, 256), (64, 96)
+SIDES, QUICK_SIDES = (64, 96, 128, 192, 256, 384, 512), (64, 96)
 
 
 @click.command("speed")

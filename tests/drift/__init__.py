@@ -1,0 +1,1 @@
+"""How far decoded voxels differ between devices, numbers of threads and versions of torch."""
