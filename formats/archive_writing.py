@@ -57,6 +57,7 @@ class ArchiveWriter:
         if len(members):
             self._data_end += int((members["offset"] + members["length"]).max())
         self._is_changed = not snapshot.slots
+        self._is_unsure = False
 
     def find(self, name: str, kind: Kind) -> Member | None:
         """The member of this name; scans and sidecars share their names."""
@@ -128,8 +129,12 @@ class ArchiveWriter:
 
         Raises
         ------
+        FormatError
+            An earlier commit failed half way.
         OSError
         """
+        if self._is_unsure:
+            raise FormatError("an earlier write to the archive failed; open it again to go on")
         if not self._is_changed:
             return
         tables = {
@@ -144,8 +149,12 @@ class ArchiveWriter:
         write_at(self._file, address, block)
         end = max(self._data_end, address + len(block))
         sync(self._file)
+        # When one of these two fails, either superblock may be there: keep what both speak of.
+        self._is_unsure = True
+        self._committed_end = max(self._committed_end, end)
         write_at(self._file, 0, Superblock(end, root).to_bytes())
         sync(self._file)
+        self._is_unsure = False
         self._slots, self._committed_end, self._is_changed = slots, end, False
         self._end = max([self._end, *(address + size for address, size in slots)])
         visible, hidden = dict(self._index.visible), dict(self._index.hidden)

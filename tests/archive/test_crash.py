@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -217,3 +218,53 @@ def test_sigkill_at_random_moments(tmp_path: Path) -> None:
         assert found >= (reported[-1] + 1 if reported else here)
         here = found
     assert here > 0
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_disk_that_fails_while_a_commit_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The superblock may be the old one or the new one then; the file suits both."""
+    path = tmp_path / "a.h5"
+    with create_archive(path, "test") as writer:
+        writer.add("0.vqz", Kind.SCAN, content(0), FACTS)
+    sync, calls = archive_writing.sync, 0
+
+    def failing_sync(file: BinaryIO) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(file)
+
+    monkeypatch.setattr(archive_writing, "sync", failing_sync)
+    with pytest.raises(OSError, match="error"), append_to_archive(path, "test") as writer:
+        writer.add("1.vqz", Kind.SCAN, content(1), FACTS)
+    assert members(path) == failing
+    with append_to_archive(path, "test") as writer:
+        writer.add(f"{failing}.vqz", Kind.SCAN, content(failing), FACTS)
+    assert members(path) == failing + 1
+
+
+def test_a_commit_that_failed_half_way_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.h5"
+    with create_archive(path, "test") as writer:
+        writer.add("0.vqz", Kind.SCAN, content(0), FACTS)
+    write_at = archive_writing.write_at
+
+    def failing_write(file: BinaryIO, address: int, data: bytes) -> None:
+        if address == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        write_at(file, address, data)
+
+    monkeypatch.setattr(archive_writing, "write_at", failing_write)
+    with (
+        pytest.raises(FormatError, match="open it again"),
+        append_to_archive(path, "test") as writer,
+    ):
+        writer.add("1.vqz", Kind.SCAN, content(1), FACTS)
+        with pytest.raises(OSError, match="error"):
+            writer.commit()
+    assert members(path) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.cli.conftest import make_scan
 from vqcodec.archive import Archive
 from vqcodec.cli.main import main
+from vqcodec.errors import VqzError
 from vqcodec.folders.journal import JOURNAL_NAME
 from vqcodec.folders.lock import LOCK_NAME
 
@@ -159,7 +160,10 @@ def damage(scene: Scene, before: Tree, wanted: Tree, after: Tree, folder: Path) 
         if data in (before.get(name), wanted.get(name)):
             continue
         if scene.is_archive and name in scene.outputs:
-            found += damage_of_archive(folder / name, name in before)
+            try:
+                found += damage_of_archive(folder / name, name in before)
+            except VqzError as error:
+                found.append(f"{name}: {error}")
         else:
             found.append(f"{name} is damaged ({len(data)} bytes)")
     return found

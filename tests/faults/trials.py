@@ -25,6 +25,7 @@ KILLED = -signal.SIGKILL
 TIMED = -signal.SIGALRM
 COUNT = Fault(Kind.SHORT_WRITE, -1)
 INTERNAL = 70
+MOST_SAID = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,23 @@ class Ending:
 
 def forked(scene: Scene, folder: Path, fault: Fault) -> Ending:
     """Run a scene's command with a fault, in a fork of this process."""
-    said = folder.with_name("said.txt")
+    reading, writing = os.pipe()  # a file would be hindered, too
     child = os.fork()
     if child == 0:
-        _become(scene, folder, fault, said)
-    code = _waited_for(child)
-    return Ending(code, said.read_text(errors="replace"))
+        _become(scene, folder, fault, writing)
+    os.close(writing)
+    try:
+        code = _waited_for(child)
+        return Ending(code, os.read(reading, MOST_SAID).decode(errors="replace"))
+    finally:
+        os.close(reading)
 
 
-def _become(scene: Scene, folder: Path, fault: Fault, said: Path) -> None:
+def _become(scene: Scene, folder: Path, fault: Fault, said: int) -> None:
     code = INTERNAL
     try:
-        descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         os.chdir(folder)
         operations = install(fault)
