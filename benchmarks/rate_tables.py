@@ -42,8 +42,12 @@ def difference_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> li
 
 
 def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
-    """Quality over rate, means over the reference scans, at rates that every scan encloses."""
-    reference = [result for result in results if result.group == REFERENCE_GROUP and result.points]
+    """Quality over rate, means over the reference scans, at rates that every scan encloses.
+
+    Without reference scans, those of the first source are shown.
+    """
+    group = _shown_group([result.group for result in results if result.points])
+    reference = [result for result in results if result.group == group and result.points]
     found = []
     for label, quality in (
         ("in-brain PSNR, dB", foreground_psnr),
@@ -61,7 +65,7 @@ def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
             if len(lines) == len(reference):
                 series.append(_mean_line(name, lines))
         shown = tuple(one for one in series if one.x)
-        title = f"{label.partition(',')[0]} over rate, mean of {len(reference)}"
+        title = f"{label.partition(',')[0]} over rate, mean of {len(reference)} ({group})"
         if shown:
             found.append(Plot(title, "% of float32", label, shown, log_x=True))
     return found
@@ -74,21 +78,26 @@ def comparison_tables(results: Sequence[Result]) -> list[Table]:
         *("largest error", "encode s", "decode s"),
     )
     found = []
+    group = _shown_group([result.group for result in results])
     for asked in dict.fromkeys(result.asked for result in results):
         rows = []
         for codec in dict.fromkeys(result.codec for result in results):
             chosen = [one for one in results if (one.codec, one.asked) == (codec, asked)]
-            group = REFERENCE_GROUP
             one = averaged(results, group, codec, asked)
             count = sum(result.group == group for result in chosen)
             rows.append((codec, str(count), *_comparison_cells(one)))
         title = "default setting" if asked is None else f"{asked:g} % of float32"
         notes = (
-            f"Means over the scans of {REFERENCE_GROUP}; the file of vqcodec sets the bytes at "
+            f"Means over the scans of {group}; the file of vqcodec sets the bytes at "
             "which the peers' measured curves are read, along the axis that serves them best.",
         )
         found.append(Table(f"At equal bytes, {title}", columns, tuple(rows), notes))
     return found
+
+
+def _shown_group(groups: Sequence[str]) -> str:
+    """Source whose means are shown: that of the reference scans, if there are any."""
+    return groups[0] if groups and REFERENCE_GROUP not in groups else REFERENCE_GROUP
 
 
 def _comparison_cells(one: Result) -> list[str]:
@@ -123,7 +132,7 @@ def _peer(curve: Curve, quality: Callable[[Figures], float]) -> Callable[[float]
 
 def _mean_line(name: str, lines: Sequence[Callable[[float], float]]) -> Series:
     points = []
-    for rate in PLOT_RATES:
+    for rate in PLOT_RATES if lines else ():
         try:
             heights = [line(rate) for line in lines]
         except OutsideCurveError:

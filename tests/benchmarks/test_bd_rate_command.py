@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import bd_rate_command as command
-from benchmarks import bd_rate_scan, scans
+from benchmarks import bd_rate_scan, rate_tables, scans
 from benchmarks.bd_rate import Difference, Reached
 from benchmarks.bd_rate_report import notes, requirements, table
 from benchmarks.bd_rate_scan import ScanResult, measured_scan, on_best_axis
@@ -96,6 +96,18 @@ def test_peers_alone_fill_the_cache(tmp_path: Path) -> None:
     assert measured_scan(SCAN, None, [peer], True, cache=tmp_path) == first
     assert len(seen) == len(LEVELS)
     assert (first.points, first.differences) == ((), {})
+
+
+@pytest.mark.usefixtures("small_rates")
+def test_curves_without_a_reference_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_tables, "PLOT_RATES", (SCAN.percent(60),))
+    found = measured_scan(SCAN, half_codec(), [stub_peer()], True, cache=tmp_path)
+    other = replace(found, scan="other_1", group="other")
+    for chosen, title in ([found], "mean of 1 (oasis)"), ([other, other], "mean of 2 (other)"):
+        plots = rate_tables.curve_plots(chosen)
+        assert all(plot.title.endswith(title) for plot in plots)
+        assert [one.name for one in plots[0].series] == ["vqcodec", "stub"]
+    assert rate_tables.curve_plots([]) == []
 
 
 def test_a_probe_finds_the_best_axis(tmp_path: Path) -> None:
