@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from .codes import CodedScan, Grids, Scans, codebooks_of, one_model
 from .errors import UnsupportedError
 from .formats.archive_names import path_below
 from .formats.atomic import appears_whole
+from .formats.careful_stream import careful_stream
 from .formats.container import write_atomically
 from .layout import LEVEL_NAMES
 from .registry import LoadedModel
@@ -125,9 +126,10 @@ def _codebooks(model: LoadedModel) -> Mapping[str, Any]:
 class _Stack:
     """Arrays ``(items, codes a site, D/f, H/f, W/f)``, made when the first item comes."""
 
-    def __init__(self, count: int, create: Any) -> None:
+    def __init__(self, count: int, create: Any, check: Callable[[], None]) -> None:
         self.count = count
         self.create = create
+        self.check = check
         self.arrays: dict[str, Any] = {}
         self.put_so_far: list[ExportItem] = []
 
@@ -146,6 +148,7 @@ class _Stack:
         row = len(self.put_so_far)
         for level in LEVEL_NAMES:
             self.arrays[level][row] = grids[level]
+        self.check()
         self.put_so_far.append(item)
 
     def trim(self) -> None:
@@ -158,8 +161,11 @@ class _Stack:
 def _hdf5_file(output: Path, count: int, model: LoadedModel, overwrite: bool) -> Iterator[Sink]:
     import h5py
 
-    with appears_whole(output, overwrite) as temporary:
-        with h5py.File(temporary, "x") as file:
+    with (
+        appears_whole(output, overwrite) as temporary,
+        careful_stream(temporary) as stream,
+    ):
+        with h5py.File(stream, "w") as file:
 
             def create(name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
                 maximum = (None, *shape[1:])
@@ -168,14 +174,14 @@ def _hdf5_file(output: Path, count: int, model: LoadedModel, overwrite: bool) ->
             file.attrs.update(_about(model))
             for level, codebook in _codebooks(model).items():
                 file[f"codebooks/{level}"] = codebook
-            stack = _Stack(count, create)
+            stack = _Stack(count, create, stream.check)
             yield stack
             stack.trim()
             for name in ("name", "metadata"):
                 values = [getattr(item, name) for item in stack.put_so_far]
                 file.create_dataset(name, data=values, dtype=h5py.string_dtype())
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
+        stream.check()
+        os.fsync(stream.fileno())
 
 
 @contextmanager
@@ -188,7 +194,7 @@ def _zarr(output: Path, count: int, model: LoadedModel, overwrite: bool) -> Iter
         group.attrs.update(_about(model))
         for level, codebook in _codebooks(model).items():
             group.create_array(f"codebooks/{level}", data=codebook)
-        stack = _Stack(count, create)
+        stack = _Stack(count, create, lambda: None)  # zarr raises by itself
         yield stack
         stack.trim()
         group.attrs["name"] = [item.name for item in stack.put_so_far]

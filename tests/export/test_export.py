@@ -62,6 +62,27 @@ def test_hdf5(folder: Path, capsys: Capture) -> None:
         assert len(file["fine"]) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
+@pytest.mark.parametrize("limit", [100, 3000, 20_000])
+def test_a_full_disk_is_one_line(folder: Path, limit: int) -> None:
+    code = (
+        "import resource, signal, sys; from vqcodec.cli.main import entry;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, -1)); sys.exit(entry())"
+    )
+    output = folder.with_name("codes.h5")
+    done = subprocess.run(
+        [sys.executable, "-c", code, "export", "codes", str(folder), "-o", str(output)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 74
+    assert done.stderr.splitlines() == [f"vqz: cannot write {output}: File too large"]
+    assert not output.exists()
+    assert not list(folder.parent.glob(".vqz-*"))
+
+
 def test_zarr(folder: Path, capsys: Capture) -> None:
     zarr = pytest.importorskip("zarr")
     output = folder.with_name("codes.zarr")
