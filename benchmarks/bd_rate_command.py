@@ -11,10 +11,17 @@ from vqcodec.errors import ModelUnavailableError
 
 from .bd_rate import HIGH_PERCENT, LOW_PERCENT, METHOD, bd_missing
 from .bd_rate_report import FOOTNOTES, notes, requirements, table
-from .bd_rate_scan import ScanResult, measured_scan
+from .bd_rate_scan import ScanResult, measured_scan, points_before
 from .curves import usable
 from .documents import Document, data_hashes, started, write
-from .own_curve import NoEffortError, OwnCodec, findable, identity_of_model, own_codec
+from .own_curve import (
+    NoEffortError,
+    OwnCodec,
+    findable,
+    identity_of_model,
+    own_codec,
+    sources_hash,
+)
 from .peers import Peer, named_peers
 from .peers_masked import MASKED_NAME, masked_peer
 from .rate_tables import curve_plots, difference_tables
@@ -54,7 +61,10 @@ def bd_rate_command(
     quick: bool,
     output: Path | None,
 ) -> None:
-    """Bjontegaard rate differences of vqcodec to its peers; judges the requirements."""
+    """Bjontegaard rate differences of vqcodec to its peers; judges the requirements.
+
+    With --json FILE, what an interrupted run left there is not measured again.
+    """
     record = started()
     codec: OwnCodec | None = None
     identity: dict[str, str] = {}
@@ -74,11 +84,14 @@ def bd_rate_command(
         "axes": axes,
         "range": [LOW_PERCENT, HIGH_PERCENT],
         "method": METHOD,
+        "sources": sources_hash(),
     }
+    before = points_before(output, settings)
     results: list[ScanResult] = []
     with findable(model):
         for _, scan in loaded(entries):
-            results.append(measured_scan(scan, codec, peers, axes == "3", say))
+            known = before.get(scan.name, ())
+            results.append(measured_scan(scan, codec, peers, axes == "3", say, known=known))
             document = Document(
                 name="bd-rate",
                 title="Bytes saved: Bjontegaard rate differences",

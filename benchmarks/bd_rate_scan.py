@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -18,8 +19,8 @@ from .bd_rate import (
     rate_reaching,
     similarity,
 )
-from .curves import Curve, Point, curve, point
-from .own_curve import OwnCodec, own_points
+from .curves import Curve, Figures, Point, curve, point
+from .own_curve import OURS, OwnCodec, own_points
 from .peers import Peer
 from .scans import PAPER_GRID, Scan
 
@@ -75,6 +76,7 @@ def measured_scan(
     all_axes: bool,
     say: Callable[[str], None] = lambda line: None,
     cache: Path | None = None,
+    known: Sequence[Point] = (),
 ) -> ScanResult:
     """Measure a scan.
 
@@ -91,12 +93,14 @@ def measured_scan(
         Gets a line of progress at a time.
     cache : Path, optional
         Folder of the peers' cache.
+    known : sequence of Point
+        Points of vqcodec that were measured before, if they were.
     """
     notes: list[str] = []
     points: list[Point] = []
     if codec is not None:
         say(f"{scan.name}: {codec.name}")
-        points = own_points(scan, codec, "ratio", RATIOS, notes.append)
+        points = list(known) or own_points(scan, codec, "ratio", RATIOS, notes.append)
     curves: list[Curve] = []
     differences, similarity_differences = {}, {}
     for peer in peers:
@@ -124,6 +128,22 @@ def measured_scan(
         notes=tuple(notes),
         similarity_differences=similarity_differences,
     )
+
+
+def points_before(document: Path | None, settings: Mapping[str, Any]) -> dict[str, list[Point]]:
+    """Points of vqcodec by scan in a results file of the same settings, a run that was ended."""
+    if document is None or not document.is_file():
+        return {}
+    held = json.loads(document.read_text("utf-8"))
+    if held.get("settings") != json.loads(json.dumps(settings)):
+        return {}
+    return {
+        record["scan"]: [
+            Point(**{**each, "figures": Figures(**each["figures"])}) for each in record["points"]
+        ]
+        for record in held["records"]
+        if not any(note.startswith(OURS) for note in record["notes"])
+    }
 
 
 def on_best_axis(peer: Peer, scan: Scan, cache: Path | None = None) -> Peer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 import time
@@ -116,6 +117,17 @@ def identity_of_model(model: str | None) -> dict[str, str]:
 
     loaded = vqcodec.load_model(model)
     return {"id": loaded.id, "sha256": loaded.sha256}
+
+
+def sources_hash() -> str:
+    """SHA-256 of the program measured: figures of another one must not be taken for its own."""
+    import vqcodec
+
+    root = Path(vqcodec.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -254,3 +254,37 @@ def test_effort_is_passed_on_only_where_it_is_given(monkeypatch: pytest.MonkeyPa
         {"model": "a", "device": "auto", "force": False, "ratio": 0.3},
         {"model": None, "device": "auto", "force": False, "effort": 3, "quality": 5},
     ]
+
+
+@pytest.mark.usefixtures("small_rates")
+def test_a_run_goes_on_where_it_was_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entry = scans.Entry("a.nii.gz", "test", "oasis_1", "O", "T1w", "")
+    monkeypatch.setenv("VQCODEC_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(command, "chosen_peers", lambda names: [stub_peer("SVT-AV1 p4")])
+    monkeypatch.setattr(scans, "entries", lambda *args, **named: [entry])
+    monkeypatch.setattr(scans, "load", lambda entry, grid: SCAN)
+    coded: list[float] = []
+    half = half_codec()
+
+    def encode(values: object, aim: Mapping[str, float | None]) -> bytes:
+        coded.append(aim["ratio"] or 0)
+        return half.encode(SCAN.values, aim)
+
+    monkeypatch.setattr(command, "own_codec", lambda **options: replace(half, encode=encode))
+    output = tmp_path / "results.json"
+
+    def run(*words: str) -> object:
+        arguments = ["--scans", "oasis_1", "--json", str(output), *words]
+        done = CliRunner().invoke(command.bd_rate_command, arguments, catch_exceptions=False)
+        assert done.exit_code == 0
+        return json.loads(output.read_text())["records"]
+
+    first = run()
+    assert coded == list(LEVELS)
+    assert run() == first
+    assert coded == list(LEVELS)
+    run("--effort", "2")
+    assert coded == 2 * list(LEVELS)
+    monkeypatch.setattr(command, "sources_hash", lambda: "another program")
+    run("--effort", "2")
+    assert coded == 3 * list(LEVELS)
