@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from vqcodec.formats.volumes import read_volume, scaled_values
 from vqcodec.vqz import VQZ
 
 from .bounded_peers import bounded_peers, lossless_peers
-from .machine import described, machine
+from .documents import Document, data_hashes, show, started, write
 from .peers import imagecodecs_missing
-from .scan_choice import chosen_entries, json_option, scan_options, write_document
+from .scan_choice import chosen_entries, json_option, scan_options
 from .scans import Entry, data_folder
+from .tables import Table
 
 PERCENTS = (0.5, 1.0, 2.0)
 LARGEST_STORED = 1 << 16
@@ -51,16 +53,29 @@ def bounded_command(
     reason = imagecodecs_missing()
     if reason is not None:
         raise click.ClickException(reason)
-    record = machine()
-    click.echo(described(record))
+    record = started()
     results: list[Measured] = []
-    for entry in chosen_entries(splits, subjects):
+    entries = chosen_entries(splits, subjects)
+    for entry in entries:
         click.echo(f"measuring {entry.subject}", err=True)
         found = measured(entry)
         results += found
         click.echo("\n".join(lines_of(found)))
-        write_document(output, {"machine": record, "results": [asdict(one) for one in results]})
-    click.echo("\n" + summary(results))
+        write(output, record, document(results, entries))
+    show(document(results, entries))
+
+
+def document(results: list[Measured], entries: Sequence[Entry]) -> Document:
+    """What was measured so far."""
+    seen = {one.scan for one in results}
+    return Document(
+        name="bounded",
+        title="Voxels with a guarantee: bytes at a largest error",
+        command="python -m benchmarks bounded",
+        tables=(summary(results),),
+        data=data_hashes([entry for entry in entries if entry.subject in seen]),
+        records=tuple(asdict(one) for one in results),
+    )
 
 
 def measured(entry: Entry) -> list[Measured]:
@@ -111,17 +126,20 @@ def named(percent: float) -> str:
     return f"{percent:g} %" if percent else "lossless"
 
 
-def summary(results: list[Measured]) -> str:
+def summary(results: list[Measured]) -> Table:
     """Bytes of all scans against each peer."""
-    lines = [f"{'bound':<12}{'codec':<12}{'scans':>6}{'bytes':>14}{'ours':>14}{'ours less':>12}"]
+    rows = []
     for percent in sorted({one.percent for one in results}):
         here = [one for one in results if one.percent == percent]
         ours = {one.scan: one.nbytes for one in here if one.codec == OURS}
         for codec in dict.fromkeys(one.codec for one in here):
             theirs = {one.scan: one.nbytes for one in here if one.codec == codec}
             total, own = sum(theirs.values()), sum(ours[scan] for scan in theirs)
-            lines.append(
-                f"{named(percent):<12}{codec:<12}{len(theirs):>6}{total:>14}{own:>14}"
-                f"{100 * (1 - own / total):>10.1f} %"
-            )
-    return "\n".join(lines)
+            saved = f"{100 * (1 - own / total):.1f}"
+            rows.append((named(percent), codec, str(len(theirs)), str(total), str(own), saved))
+    columns = ("largest error", "codec", "scans", "bytes", "bytes of vqcodec", "saved, %")
+    notes = (
+        "Largest error of any voxel in percent of the robust range. Whole files of vqcodec, with "
+        "headers; SZ3 and SPERR of the same values as float32, the others of the stored integers.",
+    )
+    return Table("Bytes of all scans", columns, tuple(rows), notes)

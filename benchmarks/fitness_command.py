@@ -15,8 +15,9 @@ from vqcodec.fitness import check_fitness
 from vqcodec.formats.volumes import Volume, read_volume, refuse_ct, refuse_labels
 
 from . import scans
-from .machine import described, machine
-from .scan_choice import json_option, write_document
+from .documents import Document, data_hashes, show, started, write
+from .scan_choice import json_option
+from .tables import Table
 
 SPLITS = ("val", "ood", "formats")
 REFUSED_MODALITIES = ("CT", "label")
@@ -89,18 +90,18 @@ def judged(entry: scans.Entry, path: Path, encode: Callable[[Volume], Any]) -> J
     return Judged(*about, "accepted", "", figures)
 
 
-def table(found: Sequence[Judged]) -> str:
-    """All files, as Markdown."""
-    heads = ["file", "is", "verdict", *(name for _, name, _ in COLUMNS)]
-    rows = [heads, ["---"] * len(heads)]
+def table(found: Sequence[Judged]) -> Table:
+    """All files."""
+    rows = []
     for each in found:
         numbers = [
             "" if each.figures.get(key) is None else format(each.figures[key], form)
             for key, _, form in COLUMNS
         ]
-        verdict = f"**{each.verdict}**" if each.is_wrong else each.verdict
-        rows.append([each.path, each.modality, verdict, *numbers])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        verdict = f"{each.verdict} (wrong)" if each.is_wrong else each.verdict
+        rows.append((each.path, each.modality, verdict, *numbers))
+    columns = ("file", "is", "verdict", *(name for _, name, _ in COLUMNS))
+    return Table("What is refused", columns, tuple(rows), tuple(summary(found).splitlines()))
 
 
 def summary(found: Sequence[Judged]) -> str:
@@ -130,8 +131,7 @@ def fitness_command(
     output: Path | None,
 ) -> None:
     """Which files are refused, scans, other contrasts, CT and labels, and with what figures."""
-    record = machine()
-    click.echo(described(record))
+    record = started()
 
     def encode(volume: Volume) -> Any:
         return vqcodec.encode(
@@ -144,8 +144,20 @@ def fitness_command(
     except scans.DataFolderError as error:
         raise click.ClickException(str(error)) from None
     found: list[Judged] = []
+
+    def document() -> Document:
+        return Document(
+            name="fitness",
+            title="What is refused",
+            command="python -m benchmarks fitness",
+            tables=(table(found),),
+            settings={"ratio": ratio, "quality": quality, "effort": effort},
+            data=data_hashes(entries[: len(found)]),
+            records=tuple(asdict(each) for each in found),
+        )
+
     for entry in entries:
         click.echo(f"measuring {entry.path}", err=True)
         found.append(judged(entry, folder / entry.path, encode))
-        write_document(output, {"machine": record, "files": [asdict(each) for each in found]})
-    click.echo(f"\n{table(found)}\n\n{summary(found)}")
+        write(output, record, document())
+    show(document())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import click
 
 from . import folders
+from .documents import Document, started, write
 from .folder_study import make_study
-from .machine import described, machine, usable_cores
-from .scan_choice import json_option, write_document
+from .machine import usable_cores
+from .scan_choice import json_option
+from .tables import Table
 
 
 @click.command("folders")
@@ -36,14 +39,47 @@ def folders_command(
     output: Path | None,
 ) -> None:
     """Compress a folder of deformed MNI templates: files a minute, memory, kills, a lost worker."""
-    record = machine()
-    click.echo(described(record))
+    record = started()
     with tempfile.TemporaryDirectory() as temporary:
         place = keep or Path(temporary)
         study = make_study(place / "study", subjects, side, real)
         click.echo(f"\n{subjects} subjects of {side} voxels, {real} real scans, effort {effort}")
         results = _measured(study, place, workers or _doubling(), kills, ["--effort", str(effort)])
-    write_document(output, {"machine": record, "subjects": subjects, "side": side, **results})
+    settings = {"subjects": subjects, "side": side, "real": real, "effort": effort}
+    document = Document(
+        name="folders",
+        title="Whole datasets",
+        command="python -m benchmarks folders",
+        tables=(speed_table(results),),
+        settings=settings,
+        records=(results,),
+    )
+    write(output, record, document)
+
+
+def speed_table(results: Mapping[str, Any]) -> Table:
+    """Speed by the number of workers; what kills and a lost worker did, as notes."""
+    rows = tuple(
+        (
+            str(each["workers"]),
+            f"{each['per_minute']:.1f}",
+            f"{each['seconds']:.1f}",
+            f"{each['percent']:.2f}",
+            f"{each['memory']:.0f}",
+        )
+        for each in results["speeds"]
+    )
+    notes = [f"The same bytes with every number of workers: {results['same bytes']}."]
+    if "kills" in results:
+        notes.append(", ".join(f"{name}: {count}" for name, count in results["kills"].items()))
+    if "dask" in results:
+        found = results["dask"]
+        notes.append(
+            f"dask with a worker killed: {found['seconds']:.0f} s, the same bytes: "
+            f"{found['same bytes']}, {found['doubled']} doubled."
+        )
+    columns = ("workers", "files a minute", "seconds", "% of .nii.gz", "MiB a worker")
+    return Table("Files a minute", columns, rows, tuple(notes))
 
 
 def _measured(

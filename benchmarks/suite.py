@@ -36,6 +36,9 @@ SUITE = (
     Measurement("ood", ("--quick",), 8, 1),
 )
 
+#: On the page where there are results, run on their own.
+OTHERS = ("bounded", "fitness", "folders")
+
 
 def run_suite(commands: Mapping[str, click.Command], folder: Path, quick: bool) -> int:
     """Run all measurements; the page is written after each, so that an interruption leaves one.
@@ -75,7 +78,7 @@ def run_suite(commands: Mapping[str, click.Command], folder: Path, quick: bool) 
 def write_page(folder: Path, failures: Mapping[str, str] | None = None) -> Path:
     """The page of the documents in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    documents = read_documents(folder, names())
+    documents = read_documents(folder, (*names(), *OTHERS))
     present = {document["name"] for document in documents}
     reasons = {name: "no results yet" for name in names() if name not in present}
     path = folder / PAGE

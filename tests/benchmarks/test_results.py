@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ from click.testing import CliRunner
 from benchmarks import __main__ as entry
 from benchmarks import suite
 from benchmarks.documents import Document, Picture, write
+from benchmarks.fitness_command import Judged
+from benchmarks.fitness_command import table as fitness_table
+from benchmarks.folders_command import speed_table
 from benchmarks.results_page import page
 from benchmarks.scan_choice import json_option
 from benchmarks.suite import SUITE, run_suite, write_page
@@ -110,3 +114,27 @@ def test_an_empty_folder_gives_a_page_of_reasons(tmp_path: Path) -> None:
     made = write_page(tmp_path / "new").read_text()
     for one in SUITE:
         assert f"{one.name}: no results yet" in made
+
+
+def test_what_is_run_on_its_own_is_on_the_page_if_it_is_there(tmp_path: Path) -> None:
+    results = {
+        "speeds": [
+            {"workers": 2, "per_minute": 12.34, "seconds": 9.0, "percent": 8.0, "memory": 700.0}
+        ],
+        "same bytes": True,
+        "dask": {"seconds": 8.0, "same bytes": True, "doubled": 0},
+    }
+    document = Document(
+        name="folders",
+        title="Whole datasets",
+        command="python -m benchmarks folders",
+        tables=(speed_table(results),),
+    )
+    write(tmp_path / "folders.json", MACHINE, document)
+    judged = [Judged("a.nii", "CT", "refuse", "accepted", "", {"fitness": 0.5})]
+    refusals = replace(document, name="fitness", title="Refusals", tables=(fitness_table(judged),))
+    write(tmp_path / "fitness.json", MACHINE, refusals)
+    page = write_page(tmp_path).read_text()
+    assert all(word in page for word in ("Whole datasets", "12.3", "0 doubled"))
+    assert all(word in page for word in ("accepted (wrong)", "misses: 1 of 1 to refuse"))
+    assert "bounded" not in page

@@ -24,8 +24,6 @@ SMALL = (
     "good-tiles-one-voxel.vqz",
     "good-exact-one-voxel.vqz",
     "good-exact-with-codes.vqz",
-    "good-constant.vqz",
-    "good-paper-one-voxel-inside.vqz",
 )
 RARE = "good-one-voxel-inside.vqz"
 
