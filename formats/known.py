@@ -34,7 +34,7 @@ def format_of(format_id: str) -> VolumeFormat:
     try:
         return _BY_ID[format_id]
     except KeyError:
-        raise UnsupportedError(f"volume format '{format_id}' is unknown here") from None
+        raise UnsupportedError(f"volume format {format_id!r} is unknown here") from None
 
 
 def format_of_class(image_class: Any) -> VolumeFormat:

@@ -190,3 +190,14 @@ def test_voxels_for_the_size_of_the_file() -> None:
         parse_header(VALID, 1000, Limits(voxels=419))
     with pytest.raises(LimitExceededError, match="claims 2 frames"):
         parse_header(VALID, 1000, Limits(frames=1))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in paths(VALID) if path and not isinstance(path[-1], int)]
+)
+def test_no_message_prints_control_characters(path: tuple[Any, ...]) -> None:
+    for text in ("ni\ti1", "\x1b[31mred", "\u202e"):
+        try:
+            parse_header(replaced(path, text), 10_000)
+        except DOCUMENTED as error:
+            assert str(error).isprintable()  # noqa: PT017 - most texts are refused, not all
