@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..device import one_torch_thread
 from ..folders.copying import copy_file
 from ..folders.fingerprint import check_unchanged, fingerprint
 from ..folders.names import stored_in
@@ -74,7 +75,8 @@ def perform(task: Task) -> Record:
                 raise
         record = {"source": str(item.source), "output": str(target), "copied": True}
     else:
-        record = task.convert(task.job, lambda: check_unchanged(files, was))
+        with one_torch_thread():
+            record = task.convert(task.job, lambda: check_unchanged(files, was))
     result = fingerprint([task.folder / name for name in item.results])
     return {**record, "source_is": asdict(was), "result_is": asdict(result)}
 

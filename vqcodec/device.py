@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from .errors import VqzError
@@ -39,6 +42,26 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     if device.type == "cuda":
         _check_cuda(device.index or 0)
     return device
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch compute on one thread: sums of several round differently.
+
+    Codes do not depend on it, but the last digits of a file's figures may, and files must not
+    depend on how many processes share a machine. Without torch, nothing is done.
+    """
+    if find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _check_cuda(index: int) -> None:
