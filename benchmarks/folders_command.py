@@ -57,6 +57,11 @@ def folders_command(
     write(output, record, document)
 
 
+def record_of(speed: folders.Speed) -> dict[str, Any]:
+    """JSON values, what follows from the others included."""
+    return {**asdict(speed), "per_minute": speed.per_minute, "percent": speed.percent}
+
+
 def speed_table(results: Mapping[str, Any]) -> Table:
     """Speed by the number of workers; what kills and a lost worker did, as notes."""
     rows = tuple(
@@ -97,7 +102,7 @@ def _measured(
     whole = place / f"workers-{workers[0]}"
     same = all(folders.tree(place / f"workers-{n}") == folders.tree(whole) for n in workers)
     click.echo(f"the same bytes with every number of workers: {'yes' if same else 'NO'}")
-    results: dict[str, Any] = {"speeds": [asdict(each) for each in speeds], "same bytes": same}
+    results: dict[str, Any] = {"speeds": [record_of(each) for each in speeds], "same bytes": same}
     if kills:
         most = max(speeds, key=lambda each: each.workers)
         more = ["-j", str(most.workers), *options]

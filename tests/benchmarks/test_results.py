@@ -15,7 +15,8 @@ from benchmarks import suite
 from benchmarks.documents import Document, Picture, write
 from benchmarks.fitness_command import Judged
 from benchmarks.fitness_command import table as fitness_table
-from benchmarks.folders_command import speed_table
+from benchmarks.folders import Speed
+from benchmarks.folders_command import record_of, speed_table
 from benchmarks.results_page import page
 from benchmarks.scan_choice import json_option
 from benchmarks.suite import SUITE, run_suite, write_page
@@ -118,9 +119,7 @@ def test_an_empty_folder_gives_a_page_of_reasons(tmp_path: Path) -> None:
 
 def test_what_is_run_on_its_own_is_on_the_page_if_it_is_there(tmp_path: Path) -> None:
     results = {
-        "speeds": [
-            {"workers": 2, "per_minute": 12.34, "seconds": 9.0, "percent": 8.0, "memory": 700.0}
-        ],
+        "speeds": [record_of(Speed(2, 2, 9.724, 8.0, 700.0))],
         "same bytes": True,
         "dask": {"seconds": 8.0, "same bytes": True, "doubled": 0},
     }
