@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cli.conftest import make_scan
+from tests.folders import studies
 from vqcodec.archive import Archive
 from vqcodec.cli.main import main
 from vqcodec.errors import VqzError
-from vqcodec.folders.journal import JOURNAL_NAME
-from vqcodec.folders.lock import LOCK_NAME
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 MODEL = VECTORS / "model-tiny.safetensors"
@@ -134,11 +133,7 @@ def run(scene: Scene) -> int:
 def tree(folder: Path) -> Tree:
     """Return the content of every file but journals, locks and what a killed process left."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.name not in (JOURNAL_NAME, LOCK_NAME)
-        and not path.match(TEMPORARY)
+        name: data for name, data in studies.tree(folder).items() if not Path(name).match(TEMPORARY)
     }
 
 

@@ -14,8 +14,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 ROOT = Path(__file__).resolve().parents[2]
 
 CARELESS = """
-from pathlib import Path
-import sys
 from vqcodec import vqz
 from tests.faults.__main__ import main
 
