@@ -124,9 +124,12 @@ def sources_hash() -> str:
     import vqcodec
 
     root = Path(vqcodec.__file__).parent
+    folders = [root, *(each for each in root.iterdir() if each.is_symlink())]  # rglob stays out
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for folder in sorted(folders):
+        for path in sorted(folder.resolve().rglob("*.py")):
+            name = f"{folder.name}/{path.relative_to(folder.resolve()).as_posix()}"
+            digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
