@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -54,6 +55,7 @@ from .models.fidelity import Fidelity
 from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
 from .rate_control import Budget, budget_of
+from .read_back import read_back
 from .registry import LoadedModel, load_model
 from .vqz import VQZ, entropy_model_of
 
@@ -106,7 +108,7 @@ def encode(
         1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
         only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
         decoder gets wrong is coded anew. From 4 on the finished file is read back, which checks
-        it, to measure its figures. Decoding is not affected, nor are the codes of models of family
+        it. Decoding is not affected, nor are the codes of models of family
         ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
@@ -167,11 +169,13 @@ def encode(
     coded = without_air(source) if drop_air else source
     made = _coded(coded, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
-    known = None if settings.is_read_back else made.decoded
-    decoded = decode_volume(vqz, device=on, model=loaded, known=known)
-    pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
-    codes = code_statistics(vqz.all_streams(), made.decoded) if loaded.family == "wavelet" else None
-    figures = measured(pair) | fitness_figures(pair, codes)
+    check = read_back(vqz, entropy_model_of(loaded), made.decoded)
+    with check if settings.is_read_back else nullcontext():
+        decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)
+        pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
+        streams = vqz.all_streams()
+        codes = code_statistics(streams, made.decoded) if loaded.family == "wavelet" else None
+        figures = measured(pair) | fitness_figures(pair, codes)
     if not force:
         check_fitness(figures)
     return VQZ.from_container(with_figures(made.container, figures))

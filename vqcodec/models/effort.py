@@ -28,8 +28,7 @@ class Effort:
     refinements : int
         How often what the decoder, restoration included, gets wrong is coded anew.
     is_read_back : bool
-        Whether the figures are measured on what the finished file decodes to, which checks it,
-        too; else on the codes that were written to it, which are the same.
+        Whether the finished file is decoded and held against what was written to it.
     """
 
     fill_iterations: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,10 @@ class FrameEncoder:
         ]
         self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
-        self.mask_stream = encode_foreground(self.model.entropy.mask, self.foreground)
+        # In a thread, as it keeps one core busy and the transform can use the others.
+        pool = ThreadPoolExecutor(1, "mask")
+        self._mask = pool.submit(encode_foreground, self.model.entropy.mask, self.foreground)
+        pool.shutdown(wait=False)
         self._is_whole = bool(self.geometry.foreground.all())
         self._filled: torch.Tensor | None = None
         self._filled_for = 0.0
@@ -70,6 +74,11 @@ class FrameEncoder:
         if self.settings.is_weighted and not self.foreground.all():
             seen = torch.from_numpy(self.geometry.foreground).to(self.device)
             self._weights = tuple(w.cpu().numpy() for w in foreground_weights(seen))
+
+    @property
+    def mask_stream(self) -> bytes:
+        """The coded foreground."""
+        return self._mask.result()
 
     def transform(self, step: float) -> None:
         """Compute the coefficients, unless those at hand were made for about this step."""

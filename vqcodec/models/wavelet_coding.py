@@ -72,6 +72,8 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
     if budget.psnr is not None:
         return search_psnr(attempt, predicted, budget.psnr)
     if budget.nbytes is not None:
+        for encoder in encoders:
+            encoder.survey()
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
         overhead += sum(len(encoder.mask_stream) for encoder in encoders)
         return search_step(attempt, significant, budget.nbytes, budget.is_default, overhead)
