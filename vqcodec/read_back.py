@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .frame_grids import DecodedFrame, EntropyModel
 from .vqz import VQZ
@@ -27,7 +29,9 @@ def read_back(vqz: VQZ, model: EntropyModel, written: Sequence[DecodedFrame]) ->
     Raises
     ------
     FormatError
-        They decode to something else. It is raised when the block ends.
+        They do not decode to codes of the hash in the header. Raised when the block ends.
+    RuntimeError
+        They decode to something else than was written: a bug. Likewise.
     """
     with ThreadPoolExecutor(1, "read-back") as pool:
         checked = pool.submit(_check, vqz, model, written)
@@ -37,12 +41,16 @@ def read_back(vqz: VQZ, model: EntropyModel, written: Sequence[DecodedFrame]) ->
 
 def _check(vqz: VQZ, model: EntropyModel, written: Sequence[DecodedFrame]) -> None:
     for found, wanted in zip(vqz.decode_codes(model), written, strict=True):
-        arrays = [(found.foreground, wanted.foreground)]
-        arrays += [(found.grids[name], grid) for name, grid in wanted.grids.items()]
-        arrays += [
-            (one, other)
-            for one, other in zip(found.offsets, wanted.offsets, strict=True)
-            if one is not None and other is not None
-        ]
-        if not all(np.array_equal(one, other) for one, other in arrays):
+        if not _same(found, wanted):
             raise RuntimeError("a file does not decode to what was written to it")
+
+
+def _same(one: DecodedFrame, other: DecodedFrame) -> bool:
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [(one.foreground, other.foreground)]
+    pairs += [(one.grids[name], grid) for name, grid in other.grids.items()]
+    for mine, theirs in zip(one.offsets, other.offsets, strict=True):
+        if (mine is None) != (theirs is None):
+            return False
+        if mine is not None and theirs is not None:
+            pairs.append((mine, theirs))
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)

@@ -155,10 +155,10 @@ def test_the_search_needs_few_attempts(bend: float, wanted: int) -> None:
         tried.append(index)
         return Attempt(None, size_at(index))  # type: ignore[arg-type]
 
-    def significant(step: float) -> int:
-        return int(400 * step ** (-64 / 90))
+    def expected_bits(step: float) -> float:
+        return 1840 * step ** (-64 / 90)
 
-    found = search_step(attempt, significant, wanted)
+    found = search_step(attempt, expected_bits, wanted)
     room = wanted - FIGURES_RESERVE
     assert 0.95 * room < found.nbytes <= room
     assert len(tried) <= 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ REFILL_RATIO = 1.12
 SURVEY_STEP, SURVEY_ITERATIONS = 0.1, 2
 REFINEMENT_RATE = 0.7
 LEAST_WEIGHT = 0.1
+SIGNIFICANT = 0.6
+#: Bits for each significant coefficient, and for each bit of entropy of where those are: fitted
+#: to seven scans of ``train`` at six steps, with and without rate-distortion optimisation.
+OPTIMISED_BITS, DEADZONE_BITS = (5.189, -0.160), (2.731, 0.375)
 
 Details = tuple[NDArray[np.float32], ...]
 
@@ -103,13 +108,22 @@ class FrameEncoder:
         self.details = tuple(d.cpu().numpy() for d in pyramid.details)
         self.low_pass = pyramid.low_pass.cpu().numpy()
 
-    def significant(self, step: float) -> int:
-        """Coded coefficients whose magnitude is above 0.6 steps: a stand-in for the rate."""
+    def expected_bits(self, step: float) -> float:
+        """About the bits of all coefficients at a step, from how many are significant.
+
+        Within 10 percent from 0.1 to 3 percent of float32; grows as the step shrinks.
+        """
         self.survey()
-        return sum(
-            int(np.count_nonzero((np.abs(d) > 0.6 * step) & s))
-            for d, s in zip(self.details, self.geometry.support, strict=True)
-        )
+        total = significant = 0
+        for details, support in zip(self.details, self.geometry.support, strict=True):
+            total += int(np.count_nonzero(support))
+            significant += int(np.count_nonzero((np.abs(details) > SIGNIFICANT * step) & support))
+        if not significant:
+            return 0.0
+        share = min(significant / total, 0.5)
+        entropy = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
+        by_value, by_place = OPTIMISED_BITS if self.settings.is_optimised else DEADZONE_BITS
+        return by_value * significant + by_place * total * entropy
 
     def encode(self, step_index: int) -> tuple[Streams, Coefficients]:
         """Code the frame at a step."""

@@ -11,8 +11,9 @@ from ..layout import STEPS_PER_OCTAVE, step_of
 from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, step_index_of_quality
 from .attempt import Attempt
 
-BITS_PER_SIGNIFICANT = 4.6
-MOST_SIGNIFICANT = 0.7
+MOST_OF_FINEST = 0.7
+#: Sizes grow more slowly than what is expected of them.
+OVERSHOOT = 1.2
 TOLERANCE = 0.01
 MOST_ATTEMPTS = 10
 ATTEMPTS_BY_COUNT = 6
@@ -23,7 +24,7 @@ SLOPES = (0.002, 0.1)
 
 def search_step(
     attempt: Callable[[int], Attempt],
-    significant: Callable[[float], int],
+    expected_bits: Callable[[float], float],
     nbytes: int,
     is_default: bool = False,
     overhead: int = 0,
@@ -34,8 +35,9 @@ def search_step(
     ----------
     attempt : callable
         Codes the volume at a step index.
-    significant : callable
-        Number of coefficients above 0.6 of a step: the rate is nearly proportional to it.
+    expected_bits : callable
+        Of a step: what it is likely to take. It never shrinks with the step; the true size is
+        nearly proportional to it.
     nbytes : int
         Largest size of the file, figures included.
     is_default : bool
@@ -49,7 +51,7 @@ def search_step(
         If no file is that small.
     """
     limit = nbytes - FIGURES_RESERVE
-    search = _Search(limit, significant, overhead)
+    search = _Search(limit, expected_bits, overhead)
     best = None
     index = search.first()
     for number in range(MOST_ATTEMPTS):
@@ -81,22 +83,22 @@ class _Search:
     """Sizes of the files tried, and where to look next.
 
     The second step is chosen as if the size, less what does not depend on the step, went with
-    the number of significant coefficients, the others as if the logarithm of that size were a
-    linear function of the step index.
+    the expected bits, the others as if the logarithm of that size were a linear function of the
+    step index.
     """
 
-    def __init__(self, limit: int, significant: Callable[[float], int], overhead: int) -> None:
+    def __init__(self, limit: int, expected_bits: Callable[[float], float], overhead: int) -> None:
         self.limit = limit
         self.sizes: dict[int, int] = {}
-        self._significant = significant
+        self._expected_bits = expected_bits
         self._overhead = overhead
         self._low, self._high = STEP_INDEX_RANGE[0] - 1, STEP_INDEX_RANGE[1] + 1
 
     def first(self) -> int:
         """Step index to try first."""
-        index = self._index_for(8 * self._room(self.limit) / BITS_PER_SIGNIFICANT)
-        most = MOST_SIGNIFICANT * self._count(STEP_INDEX_RANGE[1])
-        return index if self._count(index) <= most else self._index_for(most)
+        index = self._index_for(8 * self._room(self._aim()))
+        most = MOST_OF_FINEST * self._bits(STEP_INDEX_RANGE[1])
+        return index if self._bits(index) <= most else self._index_for(most)
 
     def record(self, index: int, size: int) -> None:
         """Take note of a file's size."""
@@ -114,11 +116,12 @@ class _Search:
         is_bracketed = self._low in self.sizes and self._high in self.sizes
         if by_halves and is_bracketed:
             return (self._low + self._high) // 2
-        wanted = math.floor(self.limit * (1 - TOLERANCE / 4))
-        growth = self._room(wanted) / self._room(self.sizes[last])
+        growth = self._room(self._aim()) / self._room(self.sizes[last])
         if len(self.sizes) == 1:
-            count = self._count(last)
-            index = self._index_for(count * growth) if count else last + STRIDE_FROM_NOTHING
+            bits = self._bits(last)
+            index = (
+                self._index_for(bits * growth**OVERSHOOT) if bits else last + STRIDE_FROM_NOTHING
+            )
         else:
             *_, before, _ = self.sizes
             same_side = (self.sizes[before] <= self.limit) == (self.sizes[last] <= self.limit)
@@ -139,15 +142,18 @@ class _Search:
         """Bytes of a file that depend on the step."""
         return max(size - self._overhead, 1)
 
-    def _count(self, index: int) -> int:
-        return self._significant(step_of(index))
+    def _aim(self) -> int:
+        return math.floor(self.limit * (1 - 0.6 * TOLERANCE))
+
+    def _bits(self, index: int) -> float:
+        return self._expected_bits(step_of(index))
 
     def _index_for(self, wanted: float) -> int:
-        """Largest step index with at most ``wanted`` significant coefficients."""
+        """Largest step index at which at most ``wanted`` bits are expected."""
         low, high = STEP_INDEX_RANGE
         while high - low > 1:
             middle = (low + high) // 2
-            if self._count(middle) <= wanted:
+            if self._bits(middle) <= wanted:
                 low = middle
             else:
                 high = middle

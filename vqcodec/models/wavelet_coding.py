@@ -16,13 +16,12 @@ from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
 from ..rate_control import FALLBACK_QUALITY, step_index_of_quality
 from .attempt import Attempt
-from .frame_codec import FrameEncoder
+from .frame_codec import SIGNIFICANT, FrameEncoder
 from .psnr_search import search_psnr
 from .step_search import search_step
 from .task import CodingTask
 from .wavelet_family import WaveletModel, reconstruct_coefficients
 
-SIGNIFICANT = 0.6
 HEADER_BYTES = 400
 HEADER_BYTES_PER_FRAME = 300
 
@@ -61,8 +60,8 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         made = task.finish(frames, finest)
         return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
 
-    def significant(step: float) -> int:
-        return sum(encoder.significant(step) for encoder in encoders)
+    def expected_bits(step: float) -> float:
+        return sum(encoder.expected_bits(step) for encoder in encoders)
 
     def predicted(step_index: int) -> float:
         squares = sum(_squared_error(encoder, step_of(step_index)) for encoder in encoders)
@@ -76,7 +75,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
             encoder.survey()
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
         overhead += sum(len(encoder.mask_stream) for encoder in encoders)
-        return search_step(attempt, significant, budget.nbytes, budget.is_default, overhead)
+        return search_step(attempt, expected_bits, budget.nbytes, budget.is_default, overhead)
     quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
     return attempt(step_index_of_quality(quality))
 
