@@ -129,6 +129,8 @@ def _run_locked(run: FolderRun, journal: Journal) -> Code:
     except StoppedError as error:
         stopped = Failed(Code.IO, f"stopped: {error}; run the same command again to go on")
     finally:
+        with suppress(OSError):  # what a killed worker has left goes at the next run, at the latest
+            sweep(run.folder, run.plan.items)
         seconds = time.monotonic() - started
         if run.options.report is not None:
             with writing(run.options.report):

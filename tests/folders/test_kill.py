@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vqcodec.folders.names import OWN_PREFIX
+
 from .studies import ENVIRONMENT, ROOT, converted, make_study, times_done, tree, vqz
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -66,6 +68,8 @@ def test_a_worker_that_is_killed_costs_one_retry(tmp_path: Path) -> None:
         int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()
     }
     worker = next(pid for pid, line in commands.items() if b"spawn_main" in line)
+    unfinished = (out / next(iter(times_done(out)))).with_name(f"{OWN_PREFIX}left-by-a-worker.tmp")
+    unfinished.write_bytes(b"half a result")
     subprocess.run(["kill", "-9", str(worker)], check=True)
     _, errors = running.communicate(timeout=200)
     assert (running.returncode, errors) == (0, b"")

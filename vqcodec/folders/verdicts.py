@@ -89,7 +89,7 @@ def other_settings(journal: Journal, items: Iterable[Item], options: str) -> str
 
 
 def sweep(folder: Path, items: Iterable[Item]) -> None:
-    """Remove unfinished files that a killed run has left where results go."""
+    """Remove unfinished files that a killed run or worker has left where results go."""
     for parent in {(folder / item.result).parent for item in items}:
         for left in parent.glob(f"{OWN_PREFIX}*.tmp"):
             left.unlink(missing_ok=True)
