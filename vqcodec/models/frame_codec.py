@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -50,6 +51,8 @@ class FrameEncoder:
         Where the transform runs.
     effort : int
         1 (fast) to 9 (small files).
+    pool : Executor, optional
+        Codes the mask beside the transform, which can use the other cores.
     """
 
     model: WaveletModel
@@ -57,6 +60,7 @@ class FrameEncoder:
     foreground: NDArray[np.bool_]
     device: torch.device
     effort: int = DEFAULT_EFFORT
+    pool: Executor | None = None
 
     def __post_init__(self) -> None:
         self.settings = effort_of(self.effort)
@@ -66,10 +70,9 @@ class FrameEncoder:
         ]
         self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
-        # In a thread, as it keeps one core busy and the transform can use the others.
-        pool = ThreadPoolExecutor(1, "mask")
-        self._mask = pool.submit(encode_foreground, self.model.entropy.mask, self.foreground)
-        pool.shutdown(wait=False)
+        code_mask = partial(encode_foreground, self.model.entropy.mask, self.foreground)
+        self._mask = code_mask if self.pool is None else self.pool.submit(code_mask).result
+        self._coded = sum(int(np.count_nonzero(each)) for each in self.geometry.support)
         self._is_whole = bool(self.geometry.foreground.all())
         self._filled: torch.Tensor | None = None
         self._filled_for = 0.0
@@ -80,10 +83,10 @@ class FrameEncoder:
             seen = torch.from_numpy(self.geometry.foreground).to(self.device)
             self._weights = tuple(w.cpu().numpy() for w in foreground_weights(seen))
 
-    @property
+    @cached_property
     def mask_stream(self) -> bytes:
         """The coded foreground."""
-        return self._mask.result()
+        return self._mask()
 
     def transform(self, step: float) -> None:
         """Compute the coefficients, unless those at hand were made for about this step."""
@@ -114,16 +117,15 @@ class FrameEncoder:
         Within 10 percent from 0.1 to 3 percent of float32; grows as the step shrinks.
         """
         self.survey()
-        total = significant = 0
+        significant = 0
         for details, support in zip(self.details, self.geometry.support, strict=True):
-            total += int(np.count_nonzero(support))
             significant += int(np.count_nonzero((np.abs(details) > SIGNIFICANT * step) & support))
         if not significant:
             return 0.0
-        share = min(significant / total, 0.5)
+        share = min(significant / self._coded, 0.5)
         entropy = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
         by_value, by_place = OPTIMISED_BITS if self.settings.is_optimised else DEADZONE_BITS
-        return by_value * significant + by_place * total * entropy
+        return by_value * significant + by_place * self._coded * entropy
 
     def encode(self, step_index: int) -> tuple[Streams, Coefficients]:
         """Code the frame at a step."""

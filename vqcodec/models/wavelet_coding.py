@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -35,13 +36,15 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         If no file is that small, or no step leaves that PSNR.
     """
     started: list[tuple[FrameDescription, FrameEncoder | None]] = []
+    masks = ThreadPoolExecutor(1, "masks")
     for frame in task.frames:
         encoder = None
         if not frame.description.is_constant:
             encoder = FrameEncoder(
-                model, frame.x_DHW, frame.foreground, task.device, effort=task.effort
+                model, frame.x_DHW, frame.foreground, task.device, task.effort, masks
             )
         started.append((frame.description, encoder))
+    masks.shutdown(wait=False)
     encoders = [encoder for _, encoder in started if encoder is not None]
     budget = task.budget
 
@@ -72,7 +75,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         return search_psnr(attempt, predicted, budget.psnr)
     if budget.nbytes is not None:
         for encoder in encoders:
-            encoder.survey()
+            encoder.survey()  # before the masks are waited for
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
         overhead += sum(len(encoder.mask_stream) for encoder in encoders)
         return search_step(attempt, expected_bits, budget.nbytes, budget.is_default, overhead)
