@@ -50,7 +50,7 @@ from .frames import (
 from .header import ras_shape
 from .models.attempt import Attempt
 from .models.effort import DEFAULT_EFFORT, effort_of
-from .models.families import Model, build_model, code_frames, reconstruct_frame
+from .models.families import Model, build_model, code_frames, model_on, reconstruct_frame
 from .models.fidelity import Fidelity
 from .models.task import CodingTask
 from .nonfinite import encode_nonfinite, restore_nonfinite
@@ -213,7 +213,7 @@ def _coded(
     source: Volume, loaded: LoadedModel, budget: Budget, effort: int, device: torch.device
 ) -> Attempt:
     """The file within a budget, without its figures."""
-    model = network_of(loaded)
+    model = network_on(loaded, device)
     orientation = orientation_of(source.affine)
     zero = stored_zero(source)
     fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
@@ -289,7 +289,7 @@ def decode_volume(
     if parsed.voxels is not None:
         section = vqz.container.section(SectionKind.VOLUME_HEADER)
         return volume_from_header_section(section, vqz.header["volume"], decode_voxels(vqz))
-    network = network_of(model or vqz.load_model())
+    network = network_on(model or vqz.load_model(), on)
     dtype, shape = np.dtype(parsed.volume.dtype), ras_shape(parsed.volume)
     decoded = vqz.decode_codes(network.entropy) if known is None else known
 
@@ -333,3 +333,9 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
 def network_of(loaded: LoadedModel) -> Model:
     """Model of loaded weights, built once."""
     return build_model(loaded.family, loaded.config, loaded.tensors)
+
+
+@lru_cache(maxsize=4)
+def network_on(loaded: LoadedModel, device: torch.device) -> Model:
+    """Model of loaded weights on a device, put there once."""
+    return model_on(network_of(loaded), device)

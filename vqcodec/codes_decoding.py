@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .codec import network_of
-from .device import copy_on, resolve_device
+from .codec import network_on
+from .device import resolve_device
 from .errors import UnsupportedError
 from .layout import LEVEL_NAMES
 from .models.paper_family import PaperModel
@@ -53,16 +53,16 @@ def decode_codes(
     ModelUnavailableError
     """
     loaded = load_model(model) if isinstance(model, str) else model
-    network = network_of(loaded)
+    on = resolve_device(device)
+    network = network_on(loaded, on)
     if not isinstance(network, PaperModel):
         raise UnsupportedError(f"model {loaded.id!r} is no token model (family {loaded.family})")
-    on = resolve_device(device)
     tensors = {
         name: torch.as_tensor(np.asarray(codes[name]))[None].to(on)
         for name in LEVEL_NAMES
         if name in codes
     }
     with torch.no_grad():
-        x = copy_on(network.network, on).decode(tensors, shape)[0, 0]
+        x = network.network.decode(tensors, shape)[0, 0]
     found: NDArray[np.float32] = x.cpu().numpy()
     return found

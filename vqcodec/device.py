@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from .errors import VqzError
 
@@ -76,13 +75,3 @@ def _check_cuda(index: int) -> None:
             f"device 'cuda:{index}' was asked for, but there are only "
             f"{torch.cuda.device_count()} CUDA devices"
         )
-
-
-Network = TypeVar("Network", bound="torch.nn.Module")
-
-
-def copy_on(network: Network, device: torch.device) -> Network:
-    """The network itself if it lives on a device, else a copy there."""
-    if next(network.parameters()).device == device:
-        return network
-    return copy.deepcopy(network).to(device)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .codec import decode_volume, network_of
+from .codec import decode_volume, network_on
 from .conform import Orientation
 from .device import resolve_device
 from .exact import decode_voxels
@@ -48,13 +48,13 @@ def read_region(vqz: VQZ, region: Region, *, device: str | torch.device = "auto"
     spans = spans_of(region, described.shape)
     if vqz.parsed.voxels is not None:
         return np.ascontiguousarray(decode_voxels(vqz)[tuple(slice(*span) for span in spans)])
-    network = network_of(vqz.load_model())
+    on = resolve_device(device)
+    network = network_on(vqz.load_model(), on)
     vqz.check_coder(network.entropy)
     is_whole = all(span == (0, n) for span, n in zip(spans, described.shape, strict=False))
     if is_whole or not isinstance(network, WaveletModel) or _has_nonfinite(vqz):
-        whole = decode_volume(vqz, device=device).array
+        whole = decode_volume(vqz, device=on).array
         return np.ascontiguousarray(whole[tuple(slice(*span) for span in spans)])
-    on = resolve_device(device)
     turned = _in_ras(spans, described)
     shape = tuple(stop - start for start, stop in spans) + described.shape[3:]
     turn = Orientation(described.axes, described.flips)

@@ -142,3 +142,18 @@ def vqz(codec: ModuleType) -> Vqz:
         return main([str(argument) for argument in arguments])
 
     return run
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Return a small BIDS-like folder."""
+    place = tmp_path / "study"
+    for name in ("sub-01/anat/sub-01_T1w", "sub-02/anat/sub-02_T1w"):
+        make_scan(place / f"{name}.nii.gz")
+        (place / f"{name}.json").write_text('{"EchoTime": 0.003}')
+    make_scan(place / "sub-02" / "pair.hdr")
+    (place / "participants.tsv").write_text("participant_id\nsub-01\nsub-02\n")
+    (place / ".bidsignore").write_text("extra\n")
+    (place / ".git").mkdir()
+    (place / ".git" / "config").touch()
+    return place

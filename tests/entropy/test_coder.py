@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vqcodec.entropy.coder
+import vqcodec.entropy.network
 from tests.small_reader.coefficients import columns
 from tests.small_reader.tiles import WideSums, is_inside
 from vqcodec.entropy.coder import decode_split
@@ -209,7 +209,7 @@ def test_how_many_positions_are_classified_at_once_changes_nothing(
 ) -> None:
     case = Case(tiles_model if is_cut else model, shape, 4, is_cut)
     expected, *_ = case.encoded(1, case.q)
-    monkeypatch.setattr(vqcodec.entropy.coder, "POSITIONS_AT_ONCE", positions)
+    monkeypatch.setattr(vqcodec.entropy.network, "POSITIONS_AT_ONCE", positions)
     found, *_ = case.encoded(1, case.q)
     assert found == expected
 

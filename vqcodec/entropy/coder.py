@@ -22,8 +22,6 @@ from .split_model import SplitModel
 from .stream import Decoder, Encoder
 from .tables import ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
 
-POSITIONS_AT_ONCE = 1 << 13
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -67,9 +65,10 @@ def _classes(
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
     network = band * len(PHASES) + phase
+    at_once = model.networks.positions_at_once
     outputs = [
         model.networks.outputs(network, columns, context.matrix(band, phase, some))
-        for some in np.split(coded, range(POSITIONS_AT_ONCE, len(coded), POSITIONS_AT_ONCE))
+        for some in np.split(coded, range(at_once, len(coded), at_once))
     ]
     location, log2_scale = np.concatenate(outputs, axis=1)
     return classify(location, log2_scale)

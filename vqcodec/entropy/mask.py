@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .network import OUTPUT_BITS, IntegerNetworks
+from .network import OUTPUT_BITS, Networks
 from .stream import Decoder, Encoder, TableSet
 
 Offset = tuple[int, int, int]
@@ -53,7 +53,7 @@ ROWS_AT_ONCE = 1 << 16
 class MaskModel:
     """Networks ``(LEVEL_GROUPS * 7)`` and tables ``(LEVEL_GROUPS * MASK_CLASSES, 2)``."""
 
-    networks: IntegerNetworks
+    networks: Networks
     tables: TableSet
 
 

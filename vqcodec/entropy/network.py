@@ -12,7 +12,7 @@ is not shifted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,30 @@ ACTIVATION_MAX = 4095
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
 
+#: So that the inputs of a batch stay in a core's cache.
+POSITIONS_AT_ONCE = 1 << 13
+
 #: Fractional bits: of activations, of the second and third weight matrices, of outputs.
 ACTIVATION_BITS = 6
 WEIGHT_BITS = 10
 OUTPUT_BITS = ACTIVATION_BITS + WEIGHT_BITS
+
+
+class Networks(Protocol):
+    """A set of context networks, wherever they are computed."""
+
+    @property
+    def largest_output(self) -> float:
+        """Bound on the magnitude of any output."""
+
+    @property
+    def positions_at_once(self) -> int:
+        """Positions that are best handed over at once."""
+
+    def outputs(
+        self, network: int, columns: NDArray[np.intp], inputs_KN: NDArray[np.int8]
+    ) -> NDArray[np.int64]:
+        """Outputs ``(outputs, N)`` of one network for a batch."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +101,11 @@ class IntegerNetworks:
         return float(
             np.abs(self.last).sum(axis=1).max() * ACTIVATION_MAX + np.abs(self.last_bias).max()
         )
+
+    @property
+    def positions_at_once(self) -> int:
+        """Positions that are best handed over at once."""
+        return POSITIONS_AT_ONCE
 
     def outputs(
         self, network: int, columns: NDArray[np.intp], inputs_KN: NDArray[np.int8]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .network import IntegerNetworks
+from .network import Networks
 from .stream import Decoder, Encoder, TableSet
 from .tables import LOCATION_CLASSES
 
@@ -18,7 +18,7 @@ class SplitModel:
 
     Attributes
     ----------
-    networks : IntegerNetworks
+    networks : Networks
     tables : TableSet
         ``(CLASSES, SYMBOLS)``.
     escapes : TableSet
@@ -31,7 +31,7 @@ class SplitModel:
         codebook entry, towards the sign that its class expects.
     """
 
-    networks: IntegerNetworks
+    networks: Networks
     tables: TableSet
     escapes: TableSet
     is_grouped: bool = True

@@ -15,10 +15,21 @@ from ..frame_grids import DecodedFrame
 from ..grids import coefficients_of
 from ..header import FrameDescription
 from .attempt import Attempt
-from .paper_family import PaperModel, code_tokens, paper_model, reconstruct_tokens
+from .paper_family import (
+    PaperModel,
+    code_tokens,
+    paper_model,
+    paper_model_on,
+    reconstruct_tokens,
+)
 from .task import CodingTask
 from .wavelet_coding import code_coefficients
-from .wavelet_family import WaveletModel, reconstruct_coefficients, wavelet_model
+from .wavelet_family import (
+    WaveletModel,
+    reconstruct_coefficients,
+    wavelet_model,
+    wavelet_model_on,
+)
 
 Model = WaveletModel | PaperModel
 
@@ -38,6 +49,19 @@ def build_model(
     if family == "paper":
         return paper_model(config, tensors)
     raise ModelUnavailableError(f"no volume is compressed with models of family {family!r}")
+
+
+def model_on(model: Model, device: torch.device) -> Model:
+    """A model as built, which is on the CPU, or a copy of it on another device.
+
+    Codes do not depend on where their networks are: see
+    :mod:`vqcodec.models.device_networks`.
+    """
+    if device.type == "cpu":
+        return model
+    if isinstance(model, WaveletModel):
+        return wavelet_model_on(model, device)
+    return paper_model_on(model, device)
 
 
 def code_frames(model: Model, task: CodingTask) -> Attempt:

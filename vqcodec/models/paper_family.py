@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..device import copy_on
 from ..entropy.code_coder import Codes, encode_codes
 from ..entropy.code_model import CodeModel, code_model, has_code_model
 from ..entropy.frame import Streams, encode_foreground
@@ -30,7 +30,7 @@ from .token_choice import TokenPicker, token_picker
 
 @dataclass(frozen=True, eq=False)
 class PaperModel:
-    """A loaded model of the family; the network lives on the CPU, in float32."""
+    """A loaded model of the family; the network computes in float32."""
 
     network: PaperNetwork
     entropy: CodeModel
@@ -65,6 +65,11 @@ def paper_model(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return PaperModel(network.eval().requires_grad_(False), code_model(tensors))
 
 
+def paper_model_on(model: PaperModel, device: torch.device) -> PaperModel:
+    """The model with its network on a device."""
+    return replace(model, network=copy.deepcopy(model.network).to(device))
+
+
 def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
     """Code the frames with as many stages as the budget allows, or as few as reach its PSNR.
 
@@ -73,9 +78,8 @@ def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
     LimitExceededError
         If even one code a site is too much, or all of them are not enough.
     """
-    network = copy_on(model.network, task.device)
     encoders = [
-        None if frame.description.is_constant else _FrameEncoder(model, network, frame, task.device)
+        None if frame.description.is_constant else _FrameEncoder(model, frame, task.device)
         for frame in task.frames
     ]
 
@@ -93,7 +97,7 @@ def code_tokens(model: PaperModel, task: CodingTask) -> Attempt:
         ]
         return replace(made, psnr=task.fidelity.psnr(crops))
 
-    return search_stages(attempt, _prefixes(network), task.budget)
+    return search_stages(attempt, _prefixes(model.network), task.budget)
 
 
 def _prefixes(network: PaperNetwork) -> list[tuple[int, int, int]]:
@@ -109,11 +113,10 @@ class _FrameEncoder:
     def __init__(
         self,
         model: PaperModel,
-        network: PaperNetwork,
         frame: PreparedFrame,
         device: torch.device,
     ) -> None:
-        self.model, self.network, self.frame, self.device = model, network, frame, device
+        self.model, self.frame, self.device = model, frame, device
         self.foreground = padded_foreground(frame.foreground)
         self.mask_stream = encode_foreground(model.entropy.mask, frame.foreground)
         amounts = site_padding(frame.x_DHW.shape)
@@ -121,7 +124,7 @@ class _FrameEncoder:
         x_DHW = np.pad(frame.x_DHW, amounts, mode="constant" if is_masked else "edge")
         with torch.no_grad():
             x = torch.from_numpy(x_DHW).to(device)[None, None]
-            self.features: dict[str, Tensor] = network.encoder(x)
+            self.features: dict[str, Tensor] = model.network.encoder(x)
 
     def coded(self, stages: tuple[int, int, int]) -> CodedFrame:
         """Codes and streams with some stages of fine, middle and coarse."""
@@ -135,11 +138,11 @@ class _FrameEncoder:
             if coarser:
                 above = LEVEL_NAMES[LEVEL_NAMES.index(name) + 1]
                 codes = torch.from_numpy(coarser[above]).to(self.device)[None]
-                quantised = self.network.quantiser_of(above).decode(codes)
-            condition = self.network.condition_of(name)
+                quantised = self.model.network.quantiser_of(above).decode(codes)
+            condition = self.model.network.condition_of(name)
             seen = condition.look_up(quantised, seen)
             latents = condition(self.features[name], seen)
-            return token_picker(latents, self.network.quantiser_of(name), counts[name])
+            return token_picker(latents, self.model.network.quantiser_of(name), counts[name])
 
         coded = encode_codes(self.model.entropy, self.foreground, choose)
         fine, middle, coarse = (coded.streams[name] for name in LEVEL_NAMES)
@@ -164,5 +167,5 @@ def reconstruct_tokens(model: PaperModel, decoded: DecodedFrame, device: torch.d
     """
     codes = {name: torch.from_numpy(grid).to(device)[None] for name, grid in decoded.grids.items()}
     sides = decoded.foreground.shape
-    x: Tensor = copy_on(model.network, device).decode(codes, sides)[0, 0]
+    x: Tensor = model.network.decode(codes, sides)[0, 0]
     return x

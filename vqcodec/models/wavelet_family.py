@@ -6,8 +6,9 @@ the codebooks' centroids and the entropy model.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..device import copy_on
 from ..entropy.context_model import ContextModel, context_model
 from ..entropy.level_contexts import Coefficients
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, padded_to_four, step_of
+from .device_networks import networks_on
 from .restoration import RestorationNetwork, restoration_network, restore
 from .wavelet import Pyramid, synthesise
 
 FAMILY_ID = "wavelet"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WaveletModel:
     """A loaded model of the family.
 
@@ -37,7 +38,7 @@ class WaveletModel:
         ``(6, 256)``, first-stage entries of each split, in steps.
     entropy : ContextModel
     restoration : RestorationNetwork or None
-        Applied after synthesis, on the CPU or a copy on another device.
+        Applied after synthesis.
     """
 
     codebooks: NDArray[np.float32]
@@ -58,6 +59,20 @@ def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
         raise ModelUnavailableError(f"weights hold no codebooks of shape ({SPLITS}, {ENTRIES})")
     return WaveletModel(
         codebooks.astype(np.float32), context_model(tensors), restoration_network(tensors)
+    )
+
+
+def wavelet_model_on(model: WaveletModel, device: torch.device) -> WaveletModel:
+    """The model with all its networks on a device; what they code stays the same."""
+    entropy = model.entropy
+    groups = tuple(
+        replace(group, networks=networks_on(group.networks, device)) for group in entropy.groups
+    )
+    mask = replace(entropy.mask, networks=networks_on(entropy.mask.networks, device))
+    return replace(
+        model,
+        entropy=replace(entropy, groups=groups, mask=mask),
+        restoration=copy.deepcopy(model.restoration).to(device) if model.restoration else None,
     )
 
 
@@ -92,7 +107,7 @@ def reconstruct_coefficients(
     if model.restoration is not None:
         pads = [(0, p - n) for p, n in zip(padded, sides, strict=True)]
         inside = torch.from_numpy(np.pad(foreground, pads)).to(device)
-        x = restore(copy_on(model.restoration, device), x, inside, step)
+        x = restore(model.restoration, x, inside, step)
     return x[tuple(slice(n) for n in sides)]
 
 

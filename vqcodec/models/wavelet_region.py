@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..device import copy_on
 from ..entropy.level_contexts import Coefficients
 from ..layout import padded_to_four, step_of
 from .restoration import restore
@@ -94,6 +93,5 @@ def reconstruct_part(
     if model.restoration is not None:
         pads = [(0, full - n) for full, n in zip(padded, shape, strict=True)]
         inside = torch.from_numpy(np.ascontiguousarray(wide.of(np.pad(foreground, pads), 1)))
-        network = copy_on(model.restoration, device)
-        decoded = restore(network, decoded, inside.to(device), step)
+        decoded = restore(model.restoration, decoded, inside.to(device), step)
     return decoded[part.within(wide)]
