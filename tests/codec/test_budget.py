@@ -14,6 +14,7 @@ from vqcodec import encode
 from vqcodec.errors import LimitExceededError
 from vqcodec.fitness import NAMES as FITNESS_NAMES
 from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
+from vqcodec.layout import step_of
 from vqcodec.models.attempt import Attempt
 from vqcodec.models.step_search import search_step
 from vqcodec.rate_control import (
@@ -155,13 +156,50 @@ def test_the_search_needs_few_attempts(bend: float, wanted: int) -> None:
         tried.append(index)
         return Attempt(None, size_at(index))  # type: ignore[arg-type]
 
-    def expected_bits(step: float) -> float:
-        return 1840 * step ** (-64 / 90)
+    def expected_bits(step_index: int) -> float:
+        return 1840 * step_of(step_index) ** (-64 / 90)
 
     found = search_step(attempt, expected_bits, wanted)
     room = wanted - FIGURES_RESERVE
     assert 0.95 * room < found.nbytes <= room
     assert len(tried) <= 7
+
+
+def test_what_is_learned_of_a_likely_step_is_used() -> None:
+    tried: list[int] = []
+    believed = [5.0]
+
+    def attempt(index: int) -> Attempt:
+        tried.append(index)
+        return Attempt(None, int(100 * 2 ** (index / 64)))  # type: ignore[arg-type]
+
+    def settle(index: int) -> None:
+        assert not tried
+        believed[0] = 1.0
+
+    def expected_bits(index: int) -> float:
+        return 800 * believed[0] * 2 ** (index / 64)
+
+    search_step(attempt, expected_bits, 40_000, tolerance=0.04, settle=settle)
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 0.04, 0.08])
+def test_what_is_left_within_the_tolerance_is_not_worth_an_attempt(tolerance: float) -> None:
+    """Files are 3 % smaller than expected."""
+    tried: list[int] = []
+
+    def attempt(index: int) -> Attempt:
+        tried.append(index)
+        return Attempt(None, int(0.97 * expected_bits(index) / 8))  # type: ignore[arg-type]
+
+    def expected_bits(index: int) -> float:
+        return 80_000 * 2 ** (index / 256)
+
+    found = search_step(attempt, expected_bits, 40_000, tolerance=tolerance)
+    room = 40_000 - FIGURES_RESERVE
+    assert (1 - tolerance) * room <= found.nbytes <= room
+    assert (len(tried) == 1) == (tolerance > 0.05)
 
 
 def test_budgets() -> None:

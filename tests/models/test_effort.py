@@ -68,7 +68,7 @@ def test_what_is_not_read_back_is_the_same(
     model: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     array = head((32, 40, 36)).astype(np.int16)
-    settings = Effort(2, True, True, 0, is_read_back=False)
+    settings = Effort(2, True, True, 0, is_read_back=False, leeway=0.0)
     files = []
     for is_read_back in (False, True):
         tried = replace(settings, is_read_back=is_read_back)

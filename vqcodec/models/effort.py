@@ -29,6 +29,8 @@ class Effort:
         How often what the decoder, restoration included, gets wrong is coded anew.
     is_read_back : bool
         Whether the finished file is decoded and held against what was written to it.
+    leeway : float
+        Share of the default size that may be left, to save an attempt at filling it.
     """
 
     fill_iterations: int
@@ -36,18 +38,19 @@ class Effort:
     is_weighted: bool
     refinements: int
     is_read_back: bool
+    leeway: float
 
 
 _LEVELS = (
-    Effort(3, False, False, 0, False),
-    Effort(4, True, False, 0, False),
-    Effort(6, True, True, 0, False),
-    Effort(8, True, True, 0, True),
-    Effort(10, True, True, 0, True),
-    Effort(14, True, True, 0, True),
-    Effort(14, True, True, 1, True),
-    Effort(20, True, True, 1, True),
-    Effort(20, True, True, 2, True),
+    Effort(3, False, False, 0, False, 0.14),
+    Effort(4, True, False, 0, False, 0.04),
+    Effort(6, True, True, 0, False, 0.04),
+    Effort(8, True, True, 0, True, 0.04),
+    Effort(10, True, True, 0, True, 0.04),
+    Effort(14, True, True, 0, True, 0.04),
+    Effort(14, True, True, 1, True, 0.02),
+    Effort(20, True, True, 1, True, 0.02),
+    Effort(20, True, True, 2, True, 0.02),
 )
 
 

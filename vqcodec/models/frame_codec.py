@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,6 +17,7 @@ from ..entropy.split_model import SplitModel
 from ..entropy.tiling import Tiling
 from ..layout import padded_to_four, step_of
 from .effort import DEFAULT_EFFORT, effort_of, trade_at
+from .expected_size import Magnitudes, magnitudes_of
 from .fill import fill_background
 from .foreground_weights import foreground_weights
 from .quantise import Targets, deadzone_quantiser, rate_distortion_quantiser
@@ -28,10 +28,6 @@ REFILL_RATIO = 1.12
 SURVEY_STEP, SURVEY_ITERATIONS = 0.1, 2
 REFINEMENT_RATE = 0.7
 LEAST_WEIGHT = 0.1
-SIGNIFICANT = 0.6
-#: Bits for each significant coefficient, and for each bit of entropy of where those are: fitted
-#: to seven scans of ``train`` at six steps, with and without rate-distortion optimisation.
-OPTIMISED_BITS, DEADZONE_BITS = (5.189, -0.160), (2.731, 0.375)
 
 Details = tuple[NDArray[np.float32], ...]
 
@@ -72,12 +68,12 @@ class FrameEncoder:
         self.geometry: FrameGeometry = frame_geometry(self.foreground)
         code_mask = partial(encode_foreground, self.model.entropy.mask, self.foreground)
         self._mask = code_mask if self.pool is None else self.pool.submit(code_mask).result
-        self._coded = sum(int(np.count_nonzero(each)) for each in self.geometry.support)
         self._is_whole = bool(self.geometry.foreground.all())
         self._filled: torch.Tensor | None = None
         self._filled_for = 0.0
         self.details: Details = ()
         self.low_pass = np.zeros(0, np.float32)
+        self._magnitudes: Magnitudes | None = None
         self._weights: Details | None = None
         if self.settings.is_weighted and not self.foreground.all():
             seen = torch.from_numpy(self.geometry.foreground).to(self.device)
@@ -109,23 +105,16 @@ class FrameEncoder:
             self._filled = fill_background(self._x, care, step, iterations, self._filled)
         pyramid = analyse(self._x if self._filled is None else self._filled)
         self.details = tuple(d.cpu().numpy() for d in pyramid.details)
+        self._magnitudes = None
         self.low_pass = pyramid.low_pass.cpu().numpy()
 
-    def expected_bits(self, step: float) -> float:
-        """About the bits of all coefficients at a step, from how many are significant.
-
-        Within 10 percent from 0.1 to 3 percent of float32; grows as the step shrinks.
-        """
+    @property
+    def magnitudes(self) -> Magnitudes:
+        """What rate and error are estimated from, of the coefficients at hand."""
         self.survey()
-        significant = 0
-        for details, support in zip(self.details, self.geometry.support, strict=True):
-            significant += int(np.count_nonzero((np.abs(details) > SIGNIFICANT * step) & support))
-        if not significant:
-            return 0.0
-        share = min(significant / self._coded, 0.5)
-        entropy = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
-        by_value, by_place = OPTIMISED_BITS if self.settings.is_optimised else DEADZONE_BITS
-        return by_value * significant + by_place * self._coded * entropy
+        if self._magnitudes is None:
+            self._magnitudes = magnitudes_of(self.details, self.geometry.support)
+        return self._magnitudes
 
     def encode(self, step_index: int) -> tuple[Streams, Coefficients]:
         """Code the frame at a step."""

@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 from ..errors import LimitExceededError
 from ..header import STEP_INDEX_RANGE
-from ..layout import STEPS_PER_OCTAVE, step_of
+from ..layout import STEPS_PER_OCTAVE
 from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, step_index_of_quality
 from .attempt import Attempt
 
 MOST_OF_FINEST = 0.7
 #: Sizes grow more slowly than what is expected of them.
-OVERSHOOT = 1.2
-TOLERANCE = 0.01
+OVERSHOOT = 1.05
+#: Share of the allowed size that may be left, and that is aimed at.
+TOLERANCE, AIMED_AT = 0.01, 0.5
 MOST_ATTEMPTS = 10
 ATTEMPTS_BY_COUNT = 6
 LONGEST_STRIDE = 3 * STEPS_PER_OCTAVE
@@ -24,26 +25,33 @@ SLOPES = (0.002, 0.1)
 
 def search_step(
     attempt: Callable[[int], Attempt],
-    expected_bits: Callable[[float], float],
+    expected_bits: Callable[[int], float],
     nbytes: int,
     is_default: bool = False,
     overhead: int = 0,
+    tolerance: float = TOLERANCE,
+    settle: Callable[[int], None] | None = None,
 ) -> Attempt:
-    """The finest step whose file is small enough, within about a percent of what is allowed.
+    """The finest step whose file is small enough, within a tolerance of what is allowed.
 
     Parameters
     ----------
     attempt : callable
         Codes the volume at a step index.
     expected_bits : callable
-        Of a step: what it is likely to take. It never shrinks with the step; the true size is
-        nearly proportional to it.
+        Of a step index: what it is likely to take. It never shrinks as that grows; the true size
+        is nearly proportional to it.
     nbytes : int
         Largest size of the file, figures included.
     is_default : bool
         Nobody asked for this size: exceed it rather than refuse.
     overhead : int
         Bytes of the file that do not depend on the step, as far as they are known.
+    tolerance : float
+        Share of the allowed size that is not worth another attempt.
+    settle : callable, optional
+        Is told which step index is likely, before the first attempt; what is expected of steps
+        may be more accurate afterwards.
 
     Raises
     ------
@@ -51,8 +59,10 @@ def search_step(
         If no file is that small.
     """
     limit = nbytes - FIGURES_RESERVE
-    search = _Search(limit, expected_bits, overhead)
+    search = _Search(limit, expected_bits, overhead, tolerance)
     best = None
+    if settle is not None:
+        settle(search.first())
     index = search.first()
     for number in range(MOST_ATTEMPTS):
         tried = attempt(index)
@@ -60,7 +70,7 @@ def search_step(
         if tried.nbytes <= limit:
             if best is None or tried.nbytes > best.nbytes:
                 best = tried
-            if tried.is_finest or tried.nbytes >= (1 - TOLERANCE) * limit:
+            if tried.is_finest or tried.nbytes >= (1 - tolerance) * limit:
                 break
         wanted = search.next(by_halves=number >= ATTEMPTS_BY_COUNT)
         if wanted is None:
@@ -87,16 +97,23 @@ class _Search:
     step index.
     """
 
-    def __init__(self, limit: int, expected_bits: Callable[[float], float], overhead: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        expected_bits: Callable[[int], float],
+        overhead: int,
+        tolerance: float,
+    ) -> None:
         self.limit = limit
+        self.aim = math.floor(limit * (1 - AIMED_AT * tolerance))
         self.sizes: dict[int, int] = {}
-        self._expected_bits = expected_bits
+        self._bits = expected_bits
         self._overhead = overhead
         self._low, self._high = STEP_INDEX_RANGE[0] - 1, STEP_INDEX_RANGE[1] + 1
 
     def first(self) -> int:
         """Step index to try first."""
-        index = self._index_for(8 * self._room(self._aim()))
+        index = self._index_for(8 * self._room(self.aim))
         most = MOST_OF_FINEST * self._bits(STEP_INDEX_RANGE[1])
         return index if self._bits(index) <= most else self._index_for(most)
 
@@ -116,7 +133,7 @@ class _Search:
         is_bracketed = self._low in self.sizes and self._high in self.sizes
         if by_halves and is_bracketed:
             return (self._low + self._high) // 2
-        growth = self._room(self._aim()) / self._room(self.sizes[last])
+        growth = self._room(self.aim) / self._room(self.sizes[last])
         if len(self.sizes) == 1:
             bits = self._bits(last)
             index = (
@@ -141,12 +158,6 @@ class _Search:
     def _room(self, size: int) -> int:
         """Bytes of a file that depend on the step."""
         return max(size - self._overhead, 1)
-
-    def _aim(self) -> int:
-        return math.floor(self.limit * (1 - 0.6 * TOLERANCE))
-
-    def _bits(self, index: int) -> float:
-        return self._expected_bits(step_of(index))
 
     def _index_for(self, wanted: float) -> int:
         """Largest step index at which at most ``wanted`` bits are expected."""

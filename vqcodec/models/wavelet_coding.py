@@ -17,9 +17,10 @@ from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
 from ..rate_control import FALLBACK_QUALITY, step_index_of_quality
 from .attempt import Attempt
-from .frame_codec import SIGNIFICANT, FrameEncoder
+from .effort import effort_of
+from .frame_codec import FrameEncoder
 from .psnr_search import search_psnr
-from .step_search import search_step
+from .step_search import TOLERANCE, search_step
 from .task import CodingTask
 from .wavelet_family import WaveletModel, reconstruct_coefficients
 
@@ -46,7 +47,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         started.append((frame.description, encoder))
     masks.shutdown(wait=False)
     encoders = [encoder for _, encoder in started if encoder is not None]
-    budget = task.budget
+    budget, settings = task.budget, effort_of(task.effort)
 
     def attempt(step_index: int) -> Attempt:
         frames, crops = [], []
@@ -63,11 +64,15 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         made = task.finish(frames, finest)
         return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
 
-    def expected_bits(step: float) -> float:
-        return sum(encoder.expected_bits(step) for encoder in encoders)
+    def expected_bits(step_index: int) -> float:
+        return sum(each.magnitudes.bits(step_index, settings.is_optimised) for each in encoders)
+
+    def settle(step_index: int) -> None:
+        for encoder in encoders:
+            encoder.transform(step_of(step_index))
 
     def predicted(step_index: int) -> float:
-        squares = sum(_squared_error(encoder, step_of(step_index)) for encoder in encoders)
+        squares = sum(_squared_error(encoder, step_index) for encoder in encoders)
         voxels = sum(np.count_nonzero(encoder.foreground) for encoder in encoders)
         return -10 * math.log10(max(squares / voxels, 1e-30))
 
@@ -78,24 +83,18 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
             encoder.survey()  # before the masks are waited for
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
         overhead += sum(len(encoder.mask_stream) for encoder in encoders)
-        return search_step(attempt, expected_bits, budget.nbytes, budget.is_default, overhead)
+        tolerance = settings.leeway if budget.is_default else TOLERANCE
+        return search_step(
+            attempt, expected_bits, budget.nbytes, budget.is_default, overhead, tolerance, settle
+        )
     quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
     return attempt(step_index_of_quality(quality))
 
 
-def _squared_error(encoder: FrameEncoder, step: float) -> float:
-    """About the squared error of a frame at a step, in units of the robust range.
-
-    Coefficients below 0.6 of a step vanish, the others are off by anything up to half of one.
-    """
-    encoder.survey()
-    total = encoder.low_pass.size * step**2 / 12
-    for details, support in zip(encoder.details, encoder.geometry.support, strict=True):
-        magnitudes = np.abs(details[support])
-        small = magnitudes[magnitudes < SIGNIFICANT * step]
-        total += float(np.square(small, dtype=np.float64).sum())
-        total += (magnitudes.size - small.size) * step**2 / 12
-    return total
+def _squared_error(encoder: FrameEncoder, step_index: int) -> float:
+    """About the squared error of a frame at a step, in units of the robust range."""
+    low_pass = encoder.low_pass.size * step_of(step_index) ** 2 / 12
+    return low_pass + encoder.magnitudes.squared_error(step_index)
 
 
 def _frame_at(
