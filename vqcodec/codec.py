@@ -81,8 +81,8 @@ def encode(
 ) -> VQZ:
     """Compress a volume.
 
-    Without ``quality``, ``ratio``, ``target_bytes`` or ``psnr``: the best quality whose whole file
-    is at most 0.825 % of the volume as float32 (section 2.1 of the paper).
+    Without ``quality``, ``ratio``, ``target_bytes`` or ``psnr``: a file of at most 0.825 % of the
+    volume as float32 (section 2.1 of the paper), and little less.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def encode(
         1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
         only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
         decoder gets wrong is coded anew. From 4 on the finished file is read back, which checks
-        it. Without a size or quality, up to 4 % of the default size (14 % at 1) may be left where
-        filling them would take another attempt. Decoding is not affected, nor are the codes of
-        models of family ``paper``.
+        it. Without a size or quality, up to 4 % of the default size (14 % at 1, 2 % from 7 on) may
+        be left where filling them would take another attempt. Decoding is not affected, nor are
+        the codes of models of family ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
         of the head that are not what they were; see :func:`vqcodec.air.air`.
@@ -125,7 +125,8 @@ def encode(
     lossless : bool
         Every voxel comes back as it is, likewise; NaN as NaN.
     device : str or torch.device
-        Where the transform runs.
+        Where networks and transform run. What another device than the CPU wrote is read back by
+        the CPU, at every effort.
     force : bool
         Compress what would be refused: label images, CT, and what comes back as something else
         (see :mod:`vqcodec.fitness`).
@@ -171,7 +172,7 @@ def encode(
     made = _coded(coded, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
     check = read_back(vqz, entropy_model_of(loaded), made.decoded)
-    with check if settings.is_read_back else nullcontext():
+    with check if settings.is_read_back or on.type != "cpu" else nullcontext():
         decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)
         pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
         streams = vqz.all_streams()
@@ -193,7 +194,11 @@ def _exact(
     if codes is None:
         container = _without_codes(source, loaded)
     else:
-        container = _coded(source, loaded, *codes, device).container
+        made = _coded(source, loaded, *codes, device)
+        container = made.container
+        if device.type != "cpu":
+            with read_back(VQZ.from_container(container), entropy_model_of(loaded), made.decoded):
+                pass
     container, voxels = with_voxels(container, source, aim)
     decoded = scaled_values(replace(source, array=voxels))
     pair = compared(scaled_values(source), decoded, scaled_zero(source))

@@ -40,6 +40,8 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         device = torch.device(device)
     if device.type == "cuda":
         _check_cuda(device.index or 0)
+        if str(device) == "cuda":
+            return torch.device("cuda", torch.cuda.current_device())
     return device
 
 

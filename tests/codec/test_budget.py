@@ -202,6 +202,37 @@ def test_what_is_left_within_the_tolerance_is_not_worth_an_attempt(tolerance: fl
     assert (len(tried) == 1) == (tolerance > 0.05)
 
 
+@pytest.mark.parametrize("believed", [1.0, 0.9, 0.8, 0.5])
+@pytest.mark.parametrize("finest", [150, 256, 600])
+@pytest.mark.parametrize("allowed", [0.9, 0.99, 0.998, 0.9999])
+def test_where_finer_steps_change_nothing(finest: int, believed: float, allowed: float) -> None:
+    """The finest file is just too large, and what is expected of it is too little."""
+
+    def bytes_at(index: int) -> float:
+        return 20_000 * 2 ** (index / 90)
+
+    def attempt(index: int) -> Attempt:
+        used = min(index, finest)
+        return Attempt(None, int(bytes_at(used)), index > finest, step_index=used)  # type: ignore[arg-type]
+
+    wanted = int(allowed * bytes_at(finest)) + FIGURES_RESERVE
+    found = search_step(attempt, lambda index: 8 * believed * bytes_at(index), wanted)
+    assert 0.97 * wanted < found.nbytes <= wanted - FIGURES_RESERVE
+
+
+def test_files_that_are_all_far_too_large() -> None:
+    """Nothing is expected of any step."""
+    tried: list[int] = []
+
+    def attempt(index: int) -> Attempt:
+        tried.append(index)
+        return Attempt(None, int(20_000 * 2 ** (index / 90)))  # type: ignore[arg-type]
+
+    found = search_step(attempt, lambda index: 1.0 + index / 4000, 12_000)
+    assert 0.75 * 12_000 < found.nbytes <= 12_000 - FIGURES_RESERVE
+    assert len(tried) <= 10
+
+
 def test_budgets() -> None:
     none = (None, None, None, None)
     assert budget_of(*none, 0.825, 10**6) == Budget(nbytes=33_000, is_default=True)

@@ -29,5 +29,7 @@ def test_a_missing_gpu_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.version, "cuda", "12.0")
     assert resolve_device("cuda:0").type == "cuda"
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert resolve_device("cuda") == resolve_device(torch.device("cuda")) == torch.device("cuda", 0)
     with pytest.raises(VqzError, match="there are only 1 CUDA devices"):
         resolve_device("cuda:3")

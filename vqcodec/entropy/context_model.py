@@ -115,8 +115,6 @@ def context_model(tensors: Tensors) -> ContextModel:
     has_wide = companding.wide is not None
     limits = input_limits(has_wide)
     groups = tuple(_split_model(tensors, group, limits) for group in range(len(GROUPS)))
-    if max(group.networks.largest_output for group in groups) >= OUTPUT_LIMIT:
-        raise ModelUnavailableError("context networks give locations beyond what is coded")
     low_pass = _tables(tensors, "low_pass/escapes")
     return ContextModel(groups, mask_model(tensors), low_pass, companding)
 
@@ -144,8 +142,11 @@ def _split_model(tensors: Tensors, group: int, limits: NDArray[np.float64]) -> S
     shapes = (CLASSES, SYMBOLS), (1 if is_grouped else SCALE_CLASSES, BUCKETS)
     if (symbols.frequencies.shape, escapes.frequencies.shape) != shapes:
         raise ModelUnavailableError(f"tables of {prefix} are not of shapes {shapes}")
+    networks = _networks(tensors, prefix, limits)
+    if networks.largest_output >= OUTPUT_LIMIT:
+        raise ModelUnavailableError("context networks give locations beyond what is coded")
     return SplitModel(
-        _networks(tensors, prefix, limits),
+        networks,
         symbols,
         escapes,
         is_grouped=is_grouped,

@@ -36,10 +36,6 @@ class Networks(Protocol):
     """A set of context networks, wherever they are computed."""
 
     @property
-    def largest_output(self) -> float:
-        """Bound on the magnitude of any output."""
-
-    @property
     def positions_at_once(self) -> int:
         """Positions that are best handed over at once."""
 

@@ -23,6 +23,8 @@ class Attempt:
         In the foreground, in dB, where that is aimed at.
     decoded : tuple of DecodedFrame
         What its streams decode to.
+    step_index : int or None
+        The finest step in use, where it may be coarser than the one that was asked for.
     """
 
     container: Container
@@ -30,3 +32,4 @@ class Attempt:
     is_finest: bool = False
     psnr: float | None = None
     decoded: tuple[DecodedFrame, ...] = ()
+    step_index: int | None = None

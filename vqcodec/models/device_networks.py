@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..entropy.network import ACTIVATION_MAX, WEIGHT_BITS, IntegerNetworks, Networks
 
-#: About 100 MB of inputs for the widest networks.
+#: 160 MB of inputs in float64.
 POSITIONS_AT_ONCE = 1 << 16
 
 
@@ -32,7 +32,6 @@ class DeviceNetworks:
         ``(networks,)``, powers of two.
     second, second_bias, last, last_bias : Tensor
         As in the networks on the CPU.
-    largest_output : float
     """
 
     first: Tensor
@@ -41,7 +40,6 @@ class DeviceNetworks:
     second_bias: Tensor
     last: Tensor
     last_bias: Tensor
-    largest_output: float
 
     @property
     def positions_at_once(self) -> int:
@@ -64,10 +62,16 @@ class DeviceNetworks:
         return found
 
 
-def networks_on(networks: Networks, device: torch.device) -> Networks:
-    """The networks with their weights on a device; those that are on one already stay there."""
+def networks_on(networks: Networks, device: torch.device) -> DeviceNetworks:
+    """The networks with their weights on a device.
+
+    Raises
+    ------
+    TypeError
+        They are on a device already.
+    """
     if not isinstance(networks, IntegerNetworks):
-        return networks
+        raise TypeError(f"networks are on {device} or another device already")
 
     def moved(weights: NDArray[np.float32] | NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(weights.astype(np.float64)).to(device)
@@ -79,7 +83,6 @@ def networks_on(networks: Networks, device: torch.device) -> Networks:
         second_bias=moved(networks.second_bias),
         last=moved(networks.last),
         last_bias=moved(networks.last_bias),
-        largest_output=networks.largest_output,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def magnitudes_of(
     indices = HIGHEST - LOWEST + 1
     counts = np.zeros(indices + 1, np.int64)
     log2_sums, square_sums = np.zeros(indices + 1), np.zeros(indices + 1)
-    for part, coded in zip(details, support, strict=True):
+    for part, coded in _bands(details, support):
         size = np.abs(part[coded])
         size = size[size > 0]
         log2 = np.log2(size)
@@ -99,3 +99,11 @@ def magnitudes_of(
         square_sums=np.cumsum(square_sums)[:-1],
         squares=float(square_sums.sum()),
     )
+
+
+def _bands(
+    details: Iterable[NDArray[np.float32]], support: Sequence[NDArray[np.bool_]]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """A band at a time, to need little memory."""
+    for parts, coded in zip(details, support, strict=True):
+        yield from zip(parts, coded, strict=True)

@@ -54,13 +54,13 @@ def build_model(
 def model_on(model: Model, device: torch.device) -> Model:
     """A model as built, which is on the CPU, or a copy of it on another device.
 
-    Codes do not depend on where their networks are: see
-    :mod:`vqcodec.models.device_networks`.
+    Context networks go to CUDA devices only, as others may lack float64. Codes do not depend on
+    where their networks are: see :mod:`vqcodec.models.device_networks`.
     """
     if device.type == "cpu":
         return model
     if isinstance(model, WaveletModel):
-        return wavelet_model_on(model, device)
+        return wavelet_model_on(model, device, with_contexts=device.type == "cuda")
     return paper_model_on(model, device)
 
 

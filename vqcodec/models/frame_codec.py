@@ -44,7 +44,7 @@ class FrameEncoder:
     foreground : ndarray of bool
         ``(D, H, W)`` of the unpadded crop.
     device : torch.device
-        Where the transform runs.
+        Where transform and restoration run.
     effort : int
         1 (fast) to 9 (small files).
     pool : Executor, optional

@@ -11,15 +11,16 @@ from ..layout import STEPS_PER_OCTAVE
 from ..rate_control import FALLBACK_QUALITY, FIGURES_RESERVE, step_index_of_quality
 from .attempt import Attempt
 
-MOST_OF_FINEST = 0.7
 #: Sizes grow more slowly than what is expected of them.
 OVERSHOOT = 1.05
-#: Share of the allowed size that may be left, and that is aimed at.
-TOLERANCE, AIMED_AT = 0.01, 0.5
+#: Share of the allowed size that may be left, and how much of that the aim leaves.
+TOLERANCE, AIMED_SHARE = 0.01, 0.5
 MOST_ATTEMPTS = 10
 ATTEMPTS_BY_COUNT = 6
 LONGEST_STRIDE = 3 * STEPS_PER_OCTAVE
 STRIDE_FROM_NOTHING = STEPS_PER_OCTAVE // 4
+#: After so many files that are all too large, strides double, from this one on.
+CREEPING, STRIDE_DOWN = 3, STEPS_PER_OCTAVE // 2
 SLOPES = (0.002, 0.1)
 
 
@@ -37,7 +38,7 @@ def search_step(
     Parameters
     ----------
     attempt : callable
-        Codes the volume at a step index.
+        Codes the volume at a step index, or at the finest that makes sense.
     expected_bits : callable
         Of a step index: what it is likely to take. It never shrinks as that grows; the true size
         is nearly proportional to it.
@@ -66,7 +67,7 @@ def search_step(
     index = search.first()
     for number in range(MOST_ATTEMPTS):
         tried = attempt(index)
-        search.record(index, tried.nbytes)
+        search.record(index if tried.step_index is None else tried.step_index, tried.nbytes)
         if tried.nbytes <= limit:
             if best is None or tried.nbytes > best.nbytes:
                 best = tried
@@ -105,7 +106,7 @@ class _Search:
         tolerance: float,
     ) -> None:
         self.limit = limit
-        self.aim = math.floor(limit * (1 - AIMED_AT * tolerance))
+        self.aim = math.floor(limit * (1 - AIMED_SHARE * tolerance))
         self.sizes: dict[int, int] = {}
         self._bits = expected_bits
         self._overhead = overhead
@@ -113,9 +114,7 @@ class _Search:
 
     def first(self) -> int:
         """Step index to try first."""
-        index = self._index_for(8 * self._room(self.aim))
-        most = MOST_OF_FINEST * self._bits(STEP_INDEX_RANGE[1])
-        return index if self._bits(index) <= most else self._index_for(most)
+        return self._index_for(8 * self._room(self.aim))
 
     def record(self, index: int, size: int) -> None:
         """Take note of a file's size."""
@@ -147,6 +146,8 @@ class _Search:
             if index <= self._low in self.sizes:
                 return None
         index = min(max(index, last - LONGEST_STRIDE), last + LONGEST_STRIDE)
+        if self._low not in self.sizes and len(self.sizes) >= CREEPING:
+            index = min(index, last - (STRIDE_DOWN << (len(self.sizes) - CREEPING)))
         return min(max(index, self._low + 1), self._high - 1)
 
     def _slope(self, one: int, two: int) -> float:

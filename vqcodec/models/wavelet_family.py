@@ -62,18 +62,21 @@ def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
     )
 
 
-def wavelet_model_on(model: WaveletModel, device: torch.device) -> WaveletModel:
-    """The model with all its networks on a device; what they code stays the same."""
-    entropy = model.entropy
+def wavelet_model_on(
+    model: WaveletModel, device: torch.device, with_contexts: bool = True
+) -> WaveletModel:
+    """The model with its networks on a device; what they code stays the same."""
+    entropy = _entropy_on(model.entropy, device) if with_contexts else model.entropy
+    restoration = copy.deepcopy(model.restoration).to(device) if model.restoration else None
+    return replace(model, entropy=entropy, restoration=restoration)
+
+
+def _entropy_on(entropy: ContextModel, device: torch.device) -> ContextModel:
     groups = tuple(
         replace(group, networks=networks_on(group.networks, device)) for group in entropy.groups
     )
     mask = replace(entropy.mask, networks=networks_on(entropy.mask.networks, device))
-    return replace(
-        model,
-        entropy=replace(entropy, groups=groups, mask=mask),
-        restoration=copy.deepcopy(model.restoration).to(device) if model.restoration else None,
-    )
+    return replace(entropy, groups=groups, mask=mask)
 
 
 def reconstruct_coefficients(
