@@ -77,7 +77,7 @@ def speed_command(
             for side in sides or (QUICK_SIDES if quick else SIDES):
                 say(f"{side}x{side}x{side}, {device}")
                 try:
-                    growth.append(grown(scan.values, side, device, DEFAULT_LIMIT))
+                    growth.append(grown(scan.values, side, device))
                 except RunError as error:
                     missing.append(f"{side}x{side}x{side}, {device}: {error}")
                 write(output, record, document())
@@ -95,7 +95,7 @@ def paired(scan: Scan, peers: Sequence[Peer], repeats: int, missing: list[str]) 
         try:
             setting = setting_at(peer, scan, nbytes)
             theirs = Contender(peer.name, setting, peer.axes[0])
-            found += pairs(scan.name, scan.values, Contender(OURS, DEFAULT_LIMIT), theirs, repeats)
+            found += pairs(scan.name, scan.values, Contender(OURS), theirs, repeats)
         except (RuntimeError, OutsideCurveError) as error:  # libraries, ffmpeg: the former
             missing.append(f"{peer.name}: {error}")
     return found

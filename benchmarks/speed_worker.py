@@ -57,10 +57,10 @@ def own_peak() -> int:
 def both_ways(
     name: str, setting: float, axis: int, device: str, shape: tuple[int, ...]
 ) -> tuple[Callable[[Array], bytes], Callable[[bytes], Array]]:
-    """Encoder and decoder of vqcodec at a rate in percent, or of a peer at a setting."""
+    """Encoder and decoder of vqcodec as it is by default, or of a peer at a setting."""
     if name == OURS:
         codec = own_codec(device=device, force=True)
-        return lambda values: codec.encode(values, {"ratio": setting}), codec.decode
+        return lambda values: codec.encode(values, {}), codec.decode
     (peer,) = named_peers((name,))
     return (
         lambda values: peer.encode(values, setting, axis),

@@ -59,7 +59,7 @@ def test_codecs_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         return Run(1.0, 1.0)
 
     monkeypatch.setattr(speed, "run", run)
-    assert len(pairs("a", VALUES, Contender(OURS, 0.8), Contender("peer", 3), 2)) == 4
+    assert len(pairs("a", VALUES, Contender(OURS), Contender("peer", 3), 2)) == 4
     assert seen == 2 * [
         ("encode", OURS),
         ("encode", "peer"),
