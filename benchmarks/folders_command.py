@@ -46,11 +46,11 @@ def folders_command(
         click.echo(f"\n{subjects} subjects of {side} voxels, {real} real scans, effort {effort}")
         results = _measured(study, place, workers or _doubling(), kills, ["--effort", str(effort)])
     settings = {"subjects": subjects, "side": side, "real": real, "effort": effort}
+    options = " ".join(f"--{name} {value}" for name, value in settings.items())
     document = Document(
         name="folders",
         title="Whole datasets",
-        command="python -m benchmarks folders",
-        tables=(speed_table(results),),
+        command=f"python -m benchmarks folders {options}",
         settings=settings,
         records=(results,),
     )
