@@ -51,6 +51,7 @@ def folders_command(
         name="folders",
         title="Whole datasets",
         command=f"python -m benchmarks folders {options}",
+        tables=(speed_table(results),),
         settings=settings,
         records=(results,),
     )
