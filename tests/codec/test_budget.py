@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,20 @@ def test_where_finer_steps_change_nothing(finest: int, believed: float, allowed:
     wanted = int(allowed * bytes_at(finest)) + FIGURES_RESERVE
     found = search_step(attempt, lambda index: 8 * believed * bytes_at(index), wanted)
     assert 0.97 * wanted < found.nbytes <= wanted - FIGURES_RESERVE
+
+
+def test_sizes_that_jump_are_halved_in() -> None:
+    """As with noise, most of which becomes significant at about the same step."""
+    tried: list[int] = []
+
+    def attempt(index: int) -> Attempt:
+        tried.append(index)
+        tail = math.erfc((60 - index) / 50)
+        return Attempt(None, int(800 + 30_000 * tail))  # type: ignore[arg-type]
+
+    found = search_step(attempt, lambda index: 15_024 * 2 ** (index / 90), 2_500, overhead=800)
+    assert 0.85 * 2_500 < found.nbytes <= 2_500 - FIGURES_RESERVE
+    assert len(tried) <= 10
 
 
 def test_files_that_are_all_far_too_large() -> None:

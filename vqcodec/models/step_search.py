@@ -19,6 +19,8 @@ MOST_ATTEMPTS = 10
 ATTEMPTS_BY_COUNT = 6
 LONGEST_STRIDE = 3 * STEPS_PER_OCTAVE
 STRIDE_FROM_NOTHING = STEPS_PER_OCTAVE // 4
+#: Beyond it, a file that is expected to be the best is taken for it.
+NEARLY_FULL = 0.97
 #: After so many files that are all too large, strides double, from this one on.
 CREEPING, STRIDE_DOWN = 3, STEPS_PER_OCTAVE // 2
 SLOPES = (0.002, 0.1)
@@ -144,7 +146,9 @@ class _Search:
             ends = (self._low, self._high) if is_bracketed and not same_side else (before, last)
             index = last + math.floor(math.log(growth) / self._slope(*ends))
             if index <= self._low in self.sizes:
-                return None
+                if self.sizes[self._low] >= NEARLY_FULL * self.limit:
+                    return None
+                index = (self._low + self._high) // 2
         index = min(max(index, last - LONGEST_STRIDE), last + LONGEST_STRIDE)
         if self._low not in self.sizes and len(self.sizes) >= CREEPING:
             index = min(index, last - (STRIDE_DOWN << (len(self.sizes) - CREEPING)))
