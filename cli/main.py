@@ -16,6 +16,9 @@ from .exits import Code, Terminated, end_on_signal, explain
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``vqz`` and return its exit code; never raises, prints one line for each error."""
+    # Beside other busy programs OpenMP's threads, where they wait by spinning, take several times
+    # as long. To be set before torch is loaded; what the user has set stays.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with _ends_on_sigterm():
             for stream in (sys.stdout, sys.stderr):

@@ -68,3 +68,12 @@ def test_data_are_not_written_to_a_terminal(tmp_path: Path) -> None:
     os.close(parent)
     assert done.returncode == 2
     assert b"not written to a terminal" in done.stderr
+
+
+def test_threads_wait_without_spinning_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert main(["--version"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert main(["--version"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
