@@ -16,6 +16,7 @@ from vqcodec.errors import LimitExceededError
 from vqcodec.fitness import NAMES as FITNESS_NAMES
 from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
 from vqcodec.layout import step_of
+from vqcodec.models import step_search, wavelet_coding
 from vqcodec.models.attempt import Attempt
 from vqcodec.models.step_search import search_step
 from vqcodec.rate_control import (
@@ -233,6 +234,29 @@ def test_sizes_that_jump_are_halved_in() -> None:
     found = search_step(attempt, lambda index: 15_024 * 2 ** (index / 90), 2_500, overhead=800)
     assert 0.85 * 2_500 < found.nbytes <= 2_500 - FIGURES_RESERVE
     assert len(tried) <= 10
+
+
+def test_a_constant_frame_does_not_mislead_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a frame has no step; the others take one coarser than 1, whose index is below zero."""
+    asked: list[int] = []
+    noted: list[int] = []
+    frame_at, record = wavelet_coding._frame_at, step_search._Search.record
+
+    def note_asked(*arguments: Any) -> Any:
+        asked.append(arguments[2])
+        return frame_at(*arguments)
+
+    def note(self: Any, index: int, size: int) -> None:
+        noted.append(index)
+        record(self, index, size)
+
+    monkeypatch.setattr(wavelet_coding, "_frame_at", note_asked)
+    monkeypatch.setattr(step_search._Search, "record", note)
+    frames = np.zeros((30, 30, 30, 2), np.float32)
+    frames[..., 0] = np.random.default_rng(1).integers(0, 500, (30, 30, 30))
+    encode(frames, ratio=0.7, force=True, device="cpu")
+    assert min(asked) < 0
+    assert noted == asked[: len(noted)]
 
 
 def test_files_that_are_all_far_too_large() -> None:

@@ -60,7 +60,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
                     x = reconstruct_coefficients(model, coefficients, index, inside, task.device)
             frames.append(coded)
             crops.append(None if x is None else x.cpu().numpy())
-        used = [frame.description.step_index for frame in frames if frame.decoded is not None]
+        used = [frame.description.step_index for frame in frames if frame.streams is not None]
         finest = all(index < step_index for index in used)
         made = replace(task.finish(frames, finest), step_index=max(used, default=step_index))
         return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
