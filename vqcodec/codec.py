@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -171,8 +171,7 @@ def encode(
     coded = without_air(source) if drop_air else source
     made = _coded(coded, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
-    check = read_back(vqz, entropy_model_of(loaded), made.decoded)
-    with check if settings.is_read_back or on.type != "cpu" else nullcontext():
+    with _checked(vqz, loaded, made, on, settings.is_read_back):
         decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)
         pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))
         streams = vqz.all_streams()
@@ -181,6 +180,19 @@ def encode(
     if not force:
         check_fitness(figures)
     return VQZ.from_container(with_figures(made.container, figures))
+
+
+def _checked(
+    vqz: VQZ,
+    loaded: LoadedModel,
+    made: Attempt,
+    device: torch.device,
+    is_read_back: bool = False,
+) -> AbstractContextManager[None]:
+    """Read a file back beside the block, if wanted or if another device than the CPU made it."""
+    if is_read_back or device.type != "cpu":
+        return read_back(vqz, entropy_model_of(loaded), made.decoded)
+    return nullcontext()
 
 
 def _exact(
@@ -196,9 +208,8 @@ def _exact(
     else:
         made = _coded(source, loaded, *codes, device)
         container = made.container
-        if device.type != "cpu":
-            with read_back(VQZ.from_container(container), entropy_model_of(loaded), made.decoded):
-                pass
+        with _checked(VQZ.from_container(container), loaded, made, device):
+            pass
     container, voxels = with_voxels(container, source, aim)
     decoded = scaled_values(replace(source, array=voxels))
     pair = compared(scaled_values(source), decoded, scaled_zero(source))

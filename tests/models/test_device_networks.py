@@ -25,17 +25,15 @@ from vqcodec.registry import LoadedModel
 CPU = torch.device("cpu")
 
 
-def placed(loaded: LoadedModel, device: torch.device) -> Model:
-    """The model as on another device than the CPU."""
+def wavelet_network_of(loaded: LoadedModel) -> WaveletModel:
     model = network_of(loaded)
     assert isinstance(model, WaveletModel)
-    return wavelet_model_on(model, device)
-
-
-def network_of_default() -> WaveletModel:
-    model = network_of(vqcodec.load_model())
-    assert isinstance(model, WaveletModel)
     return model
+
+
+def placed(loaded: LoadedModel, device: torch.device) -> WaveletModel:
+    """The model as on another device than the CPU."""
+    return wavelet_model_on(wavelet_network_of(loaded), device)
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,7 +64,6 @@ def test_files_are_the_same(monkeypatch: pytest.MonkeyPatch, at_once: int) -> No
 def test_a_device_that_miscounts_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(loaded: LoadedModel, device: torch.device) -> Model:
         model = placed(loaded, device)
-        assert isinstance(model, WaveletModel)
         first, *others = model.entropy.groups
         assert isinstance(first.networks, DeviceNetworks)
         off = replace(first.networks, last_bias=first.networks.last_bias + (1 << 16))
@@ -80,11 +77,10 @@ def test_a_device_that_miscounts_is_found_out(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_model_is_put_on_a_device_once() -> None:
     loaded = vqcodec.load_model()
-    assert vqcodec.codec.network_on(loaded, CPU) is network_of(loaded)
-    model = placed(loaded, CPU)
-    assert isinstance(model, WaveletModel)
+    model = wavelet_network_of(loaded)
+    assert vqcodec.codec.network_on(loaded, CPU) is model
     with pytest.raises(TypeError, match="another device already"):
-        wavelet_model_on(model, CPU)
-    kept = wavelet_model_on(network_of_default(), CPU, with_contexts=False)
-    assert kept.entropy is network_of_default().entropy
-    assert kept.restoration is not network_of_default().restoration
+        wavelet_model_on(placed(loaded, CPU), CPU)
+    kept = wavelet_model_on(model, CPU, with_contexts=False)
+    assert kept.entropy is model.entropy
+    assert kept.restoration is not model.restoration
