@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ from .console import Console
 from .exits import Code, Failed, explain, writing
 
 if TYPE_CHECKING:
-    from ..codes import Scans
+    from ..codes import Grids, Scans
     from ..codes_export import ExportItem, Sink
 
 
@@ -25,7 +28,7 @@ def export() -> None:
 
 @export.command(
     epilog=options.examples(
-        "vqz export codes packed -o codes.h5", "vqz export codes study.h5 -o codes.zarr"
+        "vqz export codes packed -o codes.h5 -j 4", "vqz export codes study.h5 -o codes.zarr"
     )
 )
 @click.argument("source", metavar="INPUT", type=options.PATH)
@@ -36,10 +39,17 @@ def export() -> None:
     required=True,
     help="An HDF5 file (.h5), a Zarr folder (.zarr), or else a folder for .npz files.",
 )
+@options.jobs
 @options.overwrite
 @options.reporting
 def codes(
-    source: Path, output: Path, overwrite: bool, as_json: bool, quiet: bool, verbose: bool
+    source: Path,
+    output: Path,
+    at_once: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> int:
     """Write the index grids of INPUT, a folder of VQZ files or an archive, as uint8 arrays.
 
@@ -62,7 +72,9 @@ def codes(
         if not failed:
             raise Failed(Code.NO_INPUT, f"{source}: no VQZ files inside")
         return overall(found)
-    return _export(scans, items, output, overwrite, console, found)
+    at_once = min(at_once, len({item.scan.name for item in items}))
+    exported = partial(_exported, scans, items, source, at_once)
+    return _export(scans, items, exported, output, overwrite, console, found)
 
 
 def _items_of(scans: Scans) -> tuple[list[ExportItem], list[Outcome]]:
@@ -81,6 +93,7 @@ def _items_of(scans: Scans) -> tuple[list[ExportItem], list[Outcome]]:
 def _export(
     scans: Scans,
     items: list[ExportItem],
+    exported: Callable[[Sink, Path], Iterator[Outcome]],
     output: Path,
     overwrite: bool,
     console: Console,
@@ -91,8 +104,8 @@ def _export(
     model = scans[items[0].scan.name].load_model()
     try:
         with writing(output), sink_for(output, items, model, overwrite) as sink:
-            outcomes = _exported(scans, items, sink, output)
-            for outcome in console.progress(outcomes, [item.name for item in items]):
+            names = [item.name for item in items]
+            for outcome in console.progress(exported(sink, output), names):
                 codes.append(report(outcome, console, _describe))
             if Code.DONE not in codes:
                 raise _NothingExportedError
@@ -105,22 +118,22 @@ class _NothingExportedError(Exception):
     """There is nothing to make a file of."""
 
 
-def _exported(scans: Scans, items: list[ExportItem], sink: Sink, output: Path) -> Iterator[Outcome]:
-    from ..codes import Grids, codes_of
+def _exported(
+    scans: Scans, items: list[ExportItem], source: Path, at_once: int, sink: Sink, output: Path
+) -> Iterator[Outcome]:
+    from .export_decoding import decoded
 
-    name, grids = "", list[Grids]()
-    for item in items:
-        try:
-            if item.scan.name != name:
-                name, grids = "", codes_of(scans, item.scan, None)
-                name = item.scan.name
-        except Exception as error:
-            yield failure(item.name, error)
-            continue
-        yield _put(sink, item, grids[item.frame], output)
+    of_scans = [(name, list(some)) for name, some in groupby(items, lambda item: item.scan.name)]
+    outcomes = decoded(scans, source, [name for name, _ in of_scans], at_once)
+    for (_, frames), outcome in zip(of_scans, outcomes, strict=True):
+        for item in frames:
+            if outcome.record is None:
+                yield replace(outcome, source=item.name)
+            else:
+                yield _put(sink, item, outcome.record["grids"][item.frame], output)
 
 
-def _put(sink: Sink, item: ExportItem, grids: Any, output: Path) -> Outcome:
+def _put(sink: Sink, item: ExportItem, grids: Grids, output: Path) -> Outcome:
     """Write one item; the command goes on after all errors but those of the output."""
     from ..errors import VqzError
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from vqcodec import VQZ
+from vqcodec.cli.export_decoding import NumberedJob, in_order
 from vqcodec.cli.main import main
+from vqcodec.cli.outcomes import Outcome
 from vqcodec.registry import read_weights
 
 from .conftest import MODEL, NAMES, SCAN, VECTORS
@@ -140,6 +143,33 @@ def test_one_bad_scan_does_not_stop_the_rest(folder: Path, capsys: Capture) -> N
     assert "export to a folder of .npz files" in errors[2]
     with h5py.File(output) as file:
         assert len(file["fine"]) == len(file["name"]) == 3
+
+
+def test_several_processes_write_the_same(
+    folder: Path, archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (folder / "aa.vqz").write_text("bad")
+    data = bytearray(SCAN.read_bytes())
+    data[-1] ^= 1
+    (folder / "b.vqz").write_bytes(data)
+    one, three, of_archive = (folder.with_name(f"{name}.h5") for name in ("one", "three", "arch"))
+    assert export(archive, "-o", of_archive, "-j", 2) == 0
+    monkeypatch.setenv("VQZ_MODEL_PATH", str(MODEL))
+    capsys.readouterr()
+    assert export(folder, "-o", one) == 1
+    said = capsys.readouterr()
+    assert export(folder, "-o", three, "-j", 3) == 1
+    assert capsys.readouterr() == said
+    assert three.read_bytes() == one.read_bytes()
+    assert of_archive.read_bytes() == one.read_bytes()
+
+
+def test_results_wait_for_their_turn() -> None:
+    def ended() -> Iterator[tuple[NumberedJob, Outcome]]:
+        for number in (2, 0, 3, 1):
+            yield NumberedJob(str(number), Path(), number), Outcome(str(number))
+
+    assert [outcome.source for outcome in in_order(ended())] == ["0", "1", "2", "3"]
 
 
 def test_nothing_to_export(folder: Path, tmp_path: Path, capsys: Capture) -> None:

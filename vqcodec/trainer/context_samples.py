@@ -32,9 +32,9 @@ from ..models.wavelet_family import WaveletModel, wavelet_model
 from ..registry import read_weights
 from .scans import Scan, augment, load_scan, scans_of
 
-ROWS_PER_JOB = (440, 520, 420, 140, 24, 4)
+ROWS_PER_JOB = (900, 900, 600, 200, 36, 6)
 STEP_RANGE = (0.008, 0.22)
-SOURCE_SHARES = {"OpenNeuro ds002748": 0.62, "OpenfMRI ds000011": 0.26}
+SOURCE_SHARES = {"OpenNeuro ds002748": 0.5, "OpenfMRI ds000011": 0.3}
 NETWORKS = len(BANDS) * len(PHASES)
 
 

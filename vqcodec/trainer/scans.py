@@ -75,9 +75,12 @@ def augment(
 ) -> FloatVolume:
     """A random variant: axes, flips, grid, intensity, bias field, Rician noise.
 
-    Half the variants keep the scan's own grid, since any interpolation smooths it.
+    Half the variants keep the scan's own grid, since any interpolation smooths it. Noise comes
+    before or after it, so that it is smooth in some and white in others.
     """
     x = x_DHW
+    if rng.random() < 0.15:
+        x = _with_noise(x, rng)
     if rng.random() < 0.5:
         target_mm = rng.uniform(0.9, 1.25)
         per_axis = rng.uniform(0.93, 1.07, 3)
@@ -93,15 +96,24 @@ def augment(
         x = _bias_field(x.shape, rng) * x
     if rng.random() < 0.3:
         x = np.sign(x) * np.abs(x) ** np.float32(rng.uniform(0.8, 1.25))
-    if rng.random() < 0.3:
-        sigma = rng.uniform(0.003, 0.03)
-        real, imaginary = rng.normal(0, sigma, (2, *x.shape)).astype(np.float32)
-        x = np.hypot(x + real, imaginary)
+    if rng.random() < 0.25:
+        x = _with_noise(x, rng)
     x = x * np.float32(rng.uniform(0.85, 1.15))
     if background is not None:
         x[background] = 0
     single: FloatVolume = x.astype(np.float32, copy=False)
     return single
+
+
+def _with_noise(x_DHW: FloatVolume, rng: np.random.Generator) -> FloatVolume:
+    """Rician noise, wherever the scan has no solid background."""
+    sigma = rng.uniform(0.003, 0.03)
+    real, imaginary = rng.normal(0, sigma, (2, *x_DHW.shape)).astype(np.float32)
+    noisy: FloatVolume = np.hypot(x_DHW + real, imaginary).astype(np.float32)
+    background = solid_background(x_DHW)
+    if background is not None:
+        noisy[background] = 0
+    return noisy
 
 
 def _bias_field(shape: tuple[int, ...], rng: np.random.Generator) -> FloatVolume:
