@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,46 +13,40 @@ import torch
 from numpy.typing import NDArray
 
 from .air import without_air
-from .assembly import assemble, with_figures
-from .conform import Orientation, orientation_of
+from .assembly import with_figures
+from .coding import coded, without_codes
+from .conform import Orientation
 from .device import resolve_device
-from .errors import LimitExceededError
 from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .figures import compared, measured
 from .fitness import check_fitness, fitness_figures
-from .formats.container import Container, Section, SectionKind, pack
+from .formats.container import SectionKind
 from .formats.volumes import (
     Volume,
-    header_section,
     image_from_volume,
     read_volume,
     refuse_ct,
     refuse_labels,
     scaled_values,
     scaled_zero,
-    stored_zero,
     volume_from_array,
     volume_from_header_section,
     volume_from_image,
     without_free_text,
 )
-from .frame_grids import CodedFrame, DecodedFrame, code_statistics
+from .frame_grids import DecodedFrame, code_statistics
 from .frames import (
     array_of,
-    constant_frame,
     empty_frame,
-    frames_of,
-    prepare_frame,
     restored_frame,
     whole_background,
 )
 from .header import ras_shape
 from .models.attempt import Attempt
 from .models.effort import DEFAULT_EFFORT, effort_of
-from .models.families import Model, build_model, code_frames, model_on, reconstruct_frame
-from .models.fidelity import Fidelity
-from .models.task import CodingTask
-from .nonfinite import encode_nonfinite, restore_nonfinite
+from .models.families import reconstruct_frame
+from .networks import network_on
+from .nonfinite import restore_nonfinite
 from .rate_control import Budget, budget_of
 from .read_back import read_back
 from .registry import LoadedModel, load_model
@@ -168,8 +161,7 @@ def encode(
         refuse_labels(source)
         refuse_ct(source)
     loaded, on = load_model(model), resolve_device(device)
-    coded = without_air(source) if drop_air else source
-    made = _coded(coded, loaded, budget, effort, on)
+    made = coded(without_air(source) if drop_air else source, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
     with _checked(vqz, loaded, made, on, settings.is_read_back):
         decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)
@@ -204,9 +196,9 @@ def _exact(
 ) -> VQZ:
     """The file that keeps voxels within a bound, with codes only where they were asked for."""
     if codes is None:
-        container = _without_codes(source, loaded)
+        container = without_codes(source, loaded)
     else:
-        made = _coded(source, loaded, *codes, device)
+        made = coded(source, loaded, *codes, device)
         container = made.container
         with _checked(VQZ.from_container(container), loaded, made, device):
             pass
@@ -214,54 +206,6 @@ def _exact(
     decoded = scaled_values(replace(source, array=voxels))
     pair = compared(scaled_values(source), decoded, scaled_zero(source))
     return VQZ.from_container(with_figures(container, measured(pair)))
-
-
-def _without_codes(source: Volume, loaded: LoadedModel) -> Container:
-    """A file of constant frames."""
-    orientation = orientation_of(source.affine)
-    flat = constant_frame(stored_zero(source))
-    frames = [CodedFrame(flat) for _ in frames_of(source.array, orientation)]
-    fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
-    entropy = entropy_model_of(loaded).entropy_id
-    return assemble(source, orientation, loaded, entropy, frames, fixed)
-
-
-def _coded(
-    source: Volume, loaded: LoadedModel, budget: Budget, effort: int, device: torch.device
-) -> Attempt:
-    """The file within a budget, without its figures."""
-    model = network_on(loaded, device)
-    orientation = orientation_of(source.affine)
-    zero = stored_zero(source)
-    fixed = [Section(SectionKind.VOLUME_HEADER, 0, header_section(source))]
-    prepared = []
-    for index, stored in enumerate(frames_of(source.array, orientation)):
-        frame = prepare_frame(stored, zero)
-        if frame.description.nonfinite:
-            data = encode_nonfinite(stored, frame.background, model.entropy.mask)
-            fixed.append(Section(SectionKind.NONFINITE, index, data))
-        prepared.append(frame)
-    if budget.psnr is not None and all(frame.description.is_constant for frame in prepared):
-        raise LimitExceededError("comes back exactly, as it is constant: it has no PSNR to aim at")
-
-    def finish(frames: Sequence[CodedFrame], is_finest: bool) -> Attempt:
-        container = assemble(source, orientation, loaded, entropy, frames, fixed)
-        decoded = tuple(frame.decoded for frame in frames)
-        return Attempt(container, len(pack(container)), is_finest, decoded=decoded)
-
-    entropy = model.entropy.entropy_id
-    overhead = sum(len(section.data) for section in fixed)
-    task = CodingTask(
-        frames=prepared,
-        dtype=source.array.dtype,
-        device=device,
-        budget=budget,
-        effort=effort,
-        overhead=overhead,
-        fidelity=Fidelity(source, orientation, prepared),
-        finish=finish,
-    )
-    return code_frames(model, task)
 
 
 def decode(vqz: VQZ | str | os.PathLike[str], *, device: str | torch.device = "auto") -> Any:
@@ -344,15 +288,3 @@ def as_volume(volume: Any, affine: NDArray[np.float64] | None = None) -> Volume:
     if isinstance(volume, np.ndarray):
         return volume_from_array(volume, affine)
     return volume_from_image(volume)
-
-
-@lru_cache(maxsize=4)
-def network_of(loaded: LoadedModel) -> Model:
-    """Model of loaded weights, built once."""
-    return build_model(loaded.family, loaded.config, loaded.tensors)
-
-
-@lru_cache(maxsize=4)
-def network_on(loaded: LoadedModel, device: torch.device) -> Model:
-    """Model of loaded weights on a device, put there once."""
-    return model_on(network_of(loaded), device)

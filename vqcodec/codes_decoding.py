@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .codec import network_on
 from .device import resolve_device
 from .errors import UnsupportedError
 from .layout import LEVEL_NAMES
 from .models.paper_family import PaperModel
+from .networks import network_on
 from .registry import LoadedModel, load_model
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .codec import decode_volume, network_on
+from .codec import decode_volume
 from .conform import Orientation
 from .device import resolve_device
 from .exact import decode_voxels
@@ -21,6 +21,7 @@ from .frames import array_of, empty_frame, restored_frame
 from .header import FrameDescription, VolumeDescription, ras_shape
 from .models.wavelet_family import WaveletModel
 from .models.wavelet_region import Part, reconstruct_part
+from .networks import network_on
 from .spans import Region, spans_of
 from .vqz import VQZ
 

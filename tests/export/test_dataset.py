@@ -13,9 +13,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from vqcodec import VQZ, Archive, CodesDataset, decode, decode_codes
-from vqcodec.codec import network_of
 from vqcodec.errors import FormatError, UnsupportedError
 from vqcodec.models.paper_family import PaperModel
+from vqcodec.networks import network_of
 
 from .conftest import NAMES, SCAN, VECTORS
 

@@ -11,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vqcodec.codec
+import vqcodec.coding
 import vqcodec.models.device_networks
 from tests.codec.phantoms import head
 from tests.entropy.test_network import INPUTS, inputs_for, networks_near_the_bounds
 from vqcodec import VQZ, encode
-from vqcodec.codec import decode_volume, network_of
+from vqcodec.codec import decode_volume
 from vqcodec.errors import VqzError
 from vqcodec.models.device_networks import DeviceNetworks, networks_on
 from vqcodec.models.families import Model
 from vqcodec.models.wavelet_family import WaveletModel, wavelet_model_on
+from vqcodec.networks import network_of, network_on
 from vqcodec.registry import LoadedModel
 
 CPU = torch.device("cpu")
@@ -54,7 +56,8 @@ def test_files_are_the_same(monkeypatch: pytest.MonkeyPatch, at_once: int) -> No
     expected = encode(array, quality=5, force=True, device="cpu")
     voxels = decode_volume(expected, device="cpu").array
     monkeypatch.setattr(vqcodec.models.device_networks, "POSITIONS_AT_ONCE", at_once)
-    monkeypatch.setattr(vqcodec.codec, "network_on", placed)
+    for module in (vqcodec.codec, vqcodec.coding):
+        monkeypatch.setattr(module, "network_on", placed)
     found = encode(array, quality=5, force=True, device="cpu")
     assert found.to_bytes() == expected.to_bytes()
     reopened = VQZ.from_bytes(found.to_bytes())
@@ -70,7 +73,8 @@ def test_a_device_that_miscounts_is_found_out(monkeypatch: pytest.MonkeyPatch) -
         groups = (replace(first, networks=off), *others)
         return replace(model, entropy=replace(model.entropy, groups=groups))
 
-    monkeypatch.setattr(vqcodec.codec, "network_on", wrong)
+    for module in (vqcodec.codec, vqcodec.coding):
+        monkeypatch.setattr(module, "network_on", wrong)
     with pytest.raises((RuntimeError, VqzError)):
         encode(head().astype(np.float32), quality=5, force=True, device="cpu")
 
@@ -78,7 +82,7 @@ def test_a_device_that_miscounts_is_found_out(monkeypatch: pytest.MonkeyPatch) -
 def test_a_model_is_put_on_a_device_once() -> None:
     loaded = vqcodec.load_model()
     model = wavelet_network_of(loaded)
-    assert vqcodec.codec.network_on(loaded, CPU) is model
+    assert network_on(loaded, CPU) is model
     with pytest.raises(TypeError, match="another device already"):
         wavelet_model_on(placed(loaded, CPU), CPU)
     kept = wavelet_model_on(model, CPU, with_contexts=False)
