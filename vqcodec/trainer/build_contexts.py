@@ -22,8 +22,8 @@ HIDDEN = ((56, 16), (48, 16), (32, 16), (20, 12))
 STEPS = (2800, 2600, 1400, 600)
 LEARNING_RATE = 4e-3
 #: From the networks of an earlier model.
-MORE_STEPS = (1200, 900, 500, 300)
-SMALLER_LEARNING_RATE = 1.2e-3
+MORE_STEPS = (6500, 5500, 3000, 1000)
+SMALLER_LEARNING_RATE = 2e-3
 COUNTED_ROWS = 400
 EVERYTHING = Surroundings(has_parent=True, has_grandparent=True, has_wide=True)
 

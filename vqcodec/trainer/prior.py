@@ -102,7 +102,7 @@ def train_split(
     *,
     exists: NDArray[np.bool_],
     steps: int,
-    batch: tuple[int, int] = (24, 24),
+    batch: tuple[int, int] = (32, 24),
     learning_rate: float = 4e-3,
     weight_decay: float = 0.02,
     seed: int = 0,

@@ -33,7 +33,9 @@ from .scans import augment, load_scan, scans_of
 
 STEP_RANGE = TRAINED_STEPS
 PATCH = 48
-AVERAGE_DECAY = 0.99
+AVERAGE_DECAY = 0.995
+#: What is darker, in units of the robust range, is air around a whole head and counts less.
+AIR, AIR_WEIGHT = 0.06, 0.3
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def _errors(network: RestorationNetwork, batch: tuple[Tensor, ...]) -> tuple[Ten
     inputs = network_inputs(decoded, mask, steps)[..., 1:-1, 1:-1, 1:-1]
     correction = from_blocks(network(inputs, steps.log2()))
     wanted = (original - decoded[inner]) / steps[:, None, None, None]
-    weight = mask[inner]
+    is_whole_head = mask.amin(dim=(1, 2, 3), keepdim=True) > 0
+    weight = torch.where(is_whole_head & (original < AIR), AIR_WEIGHT, mask[inner])
     total = weight.sum(dim=(1, 2, 3)).clamp_min(1)
     before = (weight * wanted.square()).sum(dim=(1, 2, 3)) / total
     after = (weight * (wanted - correction).square()).sum(dim=(1, 2, 3)) / total
