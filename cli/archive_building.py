@@ -69,6 +69,8 @@ def create(
     """
     console = options.console_of(as_json, quiet, verbose)
     jobs, failed = jobs_of(archive, inputs, with_sidecars)
+    if os.path.realpath(archive) in {os.path.realpath(job.source) for job in jobs}:
+        raise click.UsageError(f"{archive} is an input and would be overwritten")
     check_target(archive, overwrite, make_folders=False)
     if dry_run:
         return _plan(jobs, failed, console)

@@ -55,6 +55,8 @@ def compare(
         "voxels": ours.size,
         **measure(ours, theirs, zero),
     }
+    if record["nonfinite_voxels"] == ours.size:
+        record |= {"ms_ssim": None, "max_error": None}  # there is nothing to compare
     console.result(record, describe(record))
     return Code.DONE
 
@@ -62,13 +64,18 @@ def compare(
 def describe(record: dict[str, Any]) -> list[str]:
     """Write the figures, a line each."""
     share = 100 * record["foreground_voxels"] / record["voxels"]
-    error = 100 * record["max_error"] / record["range"]
     lines = [
         f"PSNR, foreground  {decibels(record['psnr_foreground'])} ({share:.0f} % of the voxels)",
         f"PSNR, whole       {decibels(record['psnr'])}",
-        f"MS-SSIM           {record['ms_ssim']:.5f}",
-        f"largest error     {significant(record['max_error'])} ({error:.1f} % of the range)",
     ]
+    if record["max_error"] is None:
+        lines += ["MS-SSIM           -", "largest error     -"]
+    else:
+        error = 100 * record["max_error"] / record["range"]
+        lines += [
+            f"MS-SSIM           {record['ms_ssim']:.5f}",
+            f"largest error     {significant(record['max_error'])} ({error:.1f} % of the range)",
+        ]
     if record["nonfinite_voxels"]:
         lines.append(f"left out          {record['nonfinite_voxels']} voxels that are not finite")
     return lines

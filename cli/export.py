@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -55,9 +56,11 @@ def codes(
 
     The scans must be of one model. In HDF5 and Zarr the arrays "fine", "middle" and "coarse" are
     stacks of (scan, code, D, H, W), so the scans must have one shape, too; in a folder every scan
-    has a file. With token models the codebooks are written as well. Needs no torch.
+    has a file, and a run that was stopped goes on. With token models the codebooks are written as
+    well. Needs no torch.
     """
     console = options.console_of(as_json, quiet, verbose)
+    _check_names(source, output)
     from ..codes import scans_in
     from ..errors import VqzError
 
@@ -75,6 +78,15 @@ def codes(
     at_once = min(at_once, len({item.scan.name for item in items}))
     exported = partial(_exported, scans, items, source, at_once)
     return _export(scans, items, exported, output, overwrite, console, found)
+
+
+def _check_names(source: Path, output: Path) -> None:
+    if os.path.realpath(source) == os.path.realpath(output):
+        raise click.UsageError(f"{output} is an input and would be overwritten")
+    if output.suffix.lower() in (".npz", ".npy", ".vqz"):
+        raise click.UsageError(
+            f"{output}: name an HDF5 file (.h5), a Zarr folder (.zarr), or a folder"
+        )
 
 
 def _items_of(scans: Scans) -> tuple[list[ExportItem], list[Outcome]]:
@@ -99,9 +111,10 @@ def _export(
     console: Console,
     codes: list[Code],
 ) -> Code:
+    from ..codes import model_of
     from ..codes_export import sink_for
 
-    model = scans[items[0].scan.name].load_model()
+    model = model_of(scans, items[0].scan)
     try:
         with writing(output), sink_for(output, items, model, overwrite) as sink:
             names = [item.name for item in items]
@@ -123,9 +136,16 @@ def _exported(
 ) -> Iterator[Outcome]:
     from .export_decoding import decoded
 
-    of_scans = [(name, list(some)) for name, some in groupby(items, lambda item: item.scan.name)]
-    outcomes = decoded(scans, source, [name for name, _ in of_scans], at_once)
-    for (_, frames), outcome in zip(of_scans, outcomes, strict=True):
+    left = []
+    for item in items:
+        if sink.holds(item):
+            yield Outcome(item.name, record={**_named(item), "skipped": True})
+        else:
+            left.append(item)
+    of_scans = groupby(left, lambda item: item.scan.name)
+    names = dict.fromkeys(item.scan.name for item in left)
+    ready = decoded(scans, source, names, at_once)
+    for (_, frames), outcome in zip(of_scans, ready, strict=True):
         for item in frames:
             if outcome.record is None:
                 yield replace(outcome, source=item.name)
@@ -143,11 +163,16 @@ def _put(sink: Sink, item: ExportItem, grids: Grids, output: Path) -> Outcome:
     except VqzError as error:
         return failure(item.name, error)
     shapes = {level: list(grid.shape) for level, grid in grids.items()}
-    record = {"source": item.scan.name, "frame": item.frame, "name": item.name, "shapes": shapes}
-    return Outcome(item.name, record=record)
+    return Outcome(item.name, record={**_named(item), "shapes": shapes})
+
+
+def _named(item: ExportItem) -> dict[str, Any]:
+    return {"source": item.scan.name, "frame": item.frame, "name": item.name}
 
 
 def _describe(record: dict[str, Any]) -> list[str]:
+    if record.get("skipped"):
+        return [f"{record['name']}: done already"]
     shapes = ", ".join(
         f"{level} {'x'.join(map(str, shape))}" for level, shape in record["shapes"].items()
     )

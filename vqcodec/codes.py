@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .archive import Archive
-from .errors import FormatError, UnsupportedError
+from .errors import FormatError, LimitExceededError, UnsupportedError
 from .formats.container import read_prefix, write_atomically
 from .grids import Grid, codes_sha256
 from .header import Header
 from .header_parsing import parse_header
 from .layout import LEVEL_NAMES
 from .registry import LoadedModel
-from .vqz import VQZ
+from .vqz import VQZ, RegistrySource
 
 Grids = dict[str, Grid]
 Scans = Mapping[str, VQZ]
@@ -146,6 +146,21 @@ class CodedScan:
         }
 
 
+def model_of(scans: Scans, scan: CodedScan) -> LoadedModel:
+    """The model that a scan was written with; of the scan, only the header need be sound.
+
+    Raises
+    ------
+    ModelUnavailableError
+        It is not to be had, or not the same.
+    """
+    if isinstance(scans, Archive):
+        return scans.load_model(scan.header.model)
+    if isinstance(scans, Folder):
+        return RegistrySource().load_model(scan.header.model)
+    return scans[scan.name].load_model()
+
+
 def codes_of(scans: Scans, scan: CodedScan, cache: Path | None) -> list[Grids]:
     """The grids of every frame of a scan, from the cache if they are there.
 
@@ -158,15 +173,16 @@ def codes_of(scans: Scans, scan: CodedScan, cache: Path | None) -> list[Grids]:
     Raises
     ------
     OSError, FormatError, UnsupportedError, LimitExceededError, ModelUnavailableError
+        Errors of the file name the scan.
     """
     if cache is None:
-        return scans[scan.name].all_codes()
+        return _decoded(scans, scan.name)
     sha256 = scan.header.codes_sha256
     path = cache / sha256[:2] / f"{sha256}.npz"
     found = _cached(path, len(scan.header.frames))
     if found is not None and codes_sha256(found) == sha256:
         return found
-    decoded = scans[scan.name].all_codes()
+    decoded = _decoded(scans, scan.name)
     arrays = {
         f"{index}.{level}": grid
         for index, grids in enumerate(decoded)
@@ -177,6 +193,13 @@ def codes_of(scans: Scans, scan: CodedScan, cache: Path | None) -> list[Grids]:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, stream.getvalue(), overwrite=True)
     return decoded
+
+
+def _decoded(scans: Scans, name: str) -> list[Grids]:
+    try:
+        return scans[name].all_codes()
+    except (FormatError, UnsupportedError, LimitExceededError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _cached(path: Path, frames: int) -> list[Grids] | None:

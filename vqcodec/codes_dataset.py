@@ -22,6 +22,7 @@ from .codes import (
     codes_of,
     default_cache,
     embedded,
+    model_of,
     one_model,
     scans_in,
 )
@@ -114,7 +115,7 @@ class CodesDataset(Dataset[dict[str, Any]]):
     def model(self) -> LoadedModel:
         """The model whose codes these are."""
         scan, _ = self._items[0]
-        return self._scans[scan.name].load_model()
+        return model_of(self._scans, scan)
 
     @property
     def codebooks(self) -> dict[str, NDArray[np.float32]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -48,12 +50,18 @@ class ExportItem:
 
     @property
     def metadata(self) -> str:
-        """What the header says, as JSON."""
-        return json.dumps(self.scan.metadata(self.frame), sort_keys=True)
+        """What the header says, and the SHA-256 of all codes of the scan, as JSON."""
+        sha256 = self.scan.header.codes_sha256
+        return json.dumps(
+            {**self.scan.metadata(self.frame), "codes_sha256": sha256}, sort_keys=True
+        )
 
 
 class Sink(Protocol):
     """Where codes go."""
+
+    def holds(self, item: ExportItem) -> bool:
+        """Whether an item is there already, from a run that did not end."""
 
     def put(self, item: ExportItem, grids: Grids) -> None:
         """Write the grids of one more item."""
@@ -64,14 +72,20 @@ def items_of(scans: Scans, name: str) -> list[ExportItem]:
 
     Raises
     ------
-    OSError, FormatError, UnsupportedError, LimitExceededError
+    OSError, FormatError, LimitExceededError
+    UnsupportedError
+        None of its frames has codes, among other reasons.
     """
     scan = CodedScan.of(scans, name)
-    return [
+    items = [
         ExportItem(scan, frame)
         for frame, described in enumerate(scan.header.frames)
         if not described.is_constant
     ]
+    if not items:
+        kept = "lossless or within a bound" if scan.header.voxels is not None else "constant"
+        raise UnsupportedError(f"{name}: holds no codes, its voxels are kept {kept}")
+    return items
 
 
 def sink_for(
@@ -132,6 +146,9 @@ class _Stack:
         self.check = check
         self.arrays: dict[str, Any] = {}
         self.put_so_far: list[ExportItem] = []
+
+    def holds(self, item: ExportItem) -> bool:
+        return False
 
     def put(self, item: ExportItem, grids: Grids) -> None:
         for level in LEVEL_NAMES:
@@ -202,11 +219,17 @@ def _zarr(output: Path, count: int, model: LoadedModel, overwrite: bool) -> Iter
 
 
 class _Folder:
-    """One ``.npz`` file for each item, in folders like those of the scans."""
+    """One ``.npz`` file for each item, in folders like those of the scans.
+
+    What an earlier run has written stays, if it is of the same codes.
+    """
 
     def __init__(self, output: Path, overwrite: bool) -> None:
         self.output = output
         self.overwrite = overwrite
+
+    def holds(self, item: ExportItem) -> bool:
+        return not self.overwrite and self._text(item.name, "metadata") == item.metadata
 
     def put(self, item: ExportItem, grids: Grids) -> None:
         self.write(item.name, {**grids, "metadata": np.array(item.metadata)})
@@ -214,14 +237,35 @@ class _Folder:
     def write(self, name: str, arrays: Mapping[str, Any]) -> None:
         stream = io.BytesIO()
         np.savez(stream, **arrays)
-        path = path_below(self.output, f"{name}.npz")
+        path = self._path(name)
+        if not self.overwrite and os.path.lexists(path):
+            raise UnsupportedError(
+                f"{path} exists already and is of something else (-f overwrites it)"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, stream.getvalue(), overwrite=self.overwrite)
+
+    def write_codebooks(self, model: LoadedModel) -> None:
+        about = json.dumps(_about(model))
+        if self.overwrite or self._text("codebooks", "about") != about:
+            self.write("codebooks", {**_codebooks(model), "about": np.array(about)})
+
+    def _path(self, name: str) -> Path:
+        return path_below(self.output, f"{name}.npz")
+
+    def _text(self, name: str, key: str) -> str | None:
+        try:
+            with np.load(self._path(name), allow_pickle=False) as file:
+                return str(file[key])
+        except (OSError, BadZipFile, KeyError, ValueError, EOFError):
+            return None
 
 
 @contextmanager
 def _folder(output: Path, model: LoadedModel, overwrite: bool) -> Iterator[Sink]:
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(output))
     os.makedirs(output, exist_ok=True)
     folder = _Folder(output, overwrite)
-    folder.write("codebooks", {**_codebooks(model), "about": np.array(json.dumps(_about(model)))})
+    folder.write_codebooks(model)
     yield folder

@@ -19,9 +19,13 @@ def spans_of(region: Region, shape: Sequence[int]) -> tuple[tuple[int, int], ...
 
     Raises
     ------
+    TypeError
+        The region is no sequence of slices.
     ValueError
         The region is empty, has too many axes, or steps.
     """
+    if not all(isinstance(each, slice) for each in region):
+        raise TypeError(f"a region is a sequence of slices, one for each axis, not {region!r}")
     spatial = tuple(shape[:3])
     if len(region) > len(spatial):
         raise ValueError(f"a region has at most {len(spatial)} axes here, not {len(region)}")

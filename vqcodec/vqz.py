@@ -105,8 +105,12 @@ class VQZ:
         Raises
         ------
         FormatError, UnsupportedError, LimitExceededError
+        TypeError
+            ``data`` is no bytes.
         """
-        return cls.from_container(unpack(data), len(data))
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"takes the bytes of a file, not {type(data).__name__}: see VQZ.open")
+        return cls.from_container(unpack(bytes(data)), len(data))
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> VQZ:

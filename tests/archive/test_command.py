@@ -15,7 +15,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from vqcodec import Archive
+from vqcodec import VQZ, Archive
 from vqcodec.cli.main import main
 from vqcodec.formats.archive_writing import append_to_archive
 
@@ -149,6 +149,9 @@ def test_create_is_careful(packed: Path, with_models: None, capsys: Capture) -> 
     assert vqz("archive", "create", archive, packed, packed, "-f") == 2
     assert vqz("archive", "create", archive, packed.with_name("nowhere"), "-f") == 66
     assert vqz("archive", "create", packed / "no" / "a.h5", packed) == 73
+    scan = packed / "sub-01" / "anat" / "sub-01_T1w.vqz"
+    assert vqz("archive", "create", scan, packed, "-f") == 2
+    VQZ.open(scan)
     assert archive.read_bytes() == before
     assert {path.name for path in packed.parent.iterdir()} == {"a.h5", "packed"}
     assert "unexpected" not in capsys.readouterr().err

@@ -87,6 +87,15 @@ def test_compare_takes_any_number_of_axes(
     assert "1 voxels that are not finite" in output
 
 
+def test_compare_of_nothing_in_common(vqz: Vqz, tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "a.npy", np.full((8, 8, 8), np.nan))
+    np.save(tmp_path / "b.npy", np.zeros((8, 8, 8)))
+    assert vqz("compare", tmp_path / "a.npy", tmp_path / "b.npy") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[2:4]] == ["-", "-"]
+    assert lines[4].startswith("left out          512 voxels")
+
+
 def test_compare_refuses(vqz: Vqz, tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "a.npy", np.zeros((4, 4, 4)))
     np.save(tmp_path / "b.npy", np.zeros((4, 4, 5)))

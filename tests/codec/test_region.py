@@ -142,3 +142,9 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     for wrong in ("10:20:2", ":,:,:,:", "90:95"):
         assert run("decompress", packed, "-o", tmp_path / "no.nii", "--roi", wrong) == 2
         assert not (tmp_path / "no.nii").exists()
+
+
+@pytest.mark.parametrize("region", [(1, 2, 3), "abc", (slice(1), None)])
+def test_regions_of_something_else(small: VQZ, region: Any) -> None:
+    with pytest.raises(TypeError, match="sequence of slices"):
+        small.read_region(region)

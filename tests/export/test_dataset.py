@@ -153,3 +153,13 @@ def test_codes_back_to_voxels(folder: Path) -> None:
         decode_codes({"fine": item["fine"]}, dataset.model)
     with pytest.raises(UnsupportedError, match="no token model"):
         decode_codes(item, "vqcodec-t1-1")
+
+
+def test_a_damaged_scan_is_named(folder: Path) -> None:
+    data = bytearray(SCAN.read_bytes())
+    data[-1] ^= 1
+    (folder / "0.vqz").write_bytes(data)
+    dataset = CodesDataset(folder, cache=False)
+    assert dataset.model.family == "paper"
+    with pytest.raises(FormatError, match=r"^0\.vqz: "):
+        dataset[0]

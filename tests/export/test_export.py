@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from vqcodec import VQZ
+from vqcodec import VQZ, encode
 from vqcodec.cli.export_decoding import NumberedJob, in_order
 from vqcodec.cli.main import main
 from vqcodec.cli.outcomes import Outcome
@@ -125,7 +125,7 @@ def test_a_folder_of_npz(archive: Path, tmp_path: Path, capsys: Capture) -> None
     with monkey.context() as patch:
         patch.setenv("VQZ_MODEL_PATH", str(MODEL))
         np.testing.assert_array_equal(fine, expected()["fine"])
-        assert export(tmp_path / "packed", "-o", out) == 73
+        assert export(tmp_path / "packed", "-o", out) == 0
         assert export(tmp_path / "packed", "-o", out, "-f") == 0
     assert list(out.glob("4d_frame-*.npz"))
 
@@ -134,13 +134,19 @@ def test_one_bad_scan_does_not_stop_the_rest(folder: Path, capsys: Capture) -> N
     (folder / "bad.vqz").write_text("bad")
     data = bytearray(SCAN.read_bytes())
     data[-1] ^= 1
-    (folder / "b.vqz").write_bytes(data)
+    (folder / "0.vqz").write_bytes(data)
+    values = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
+    encode(values, lossless=True, model=str(MODEL)).save(folder / "kept.vqz")
     shutil.copyfile(VECTORS / "good-paper-fewer-stages.vqz", folder / "larger.vqz")
     output = folder.with_name("codes.h5")
     assert export(folder, "-o", output) == 1
     errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 3
-    assert "export to a folder of .npz files" in errors[2]
+    assert len(errors) == 4
+    assert errors[1].endswith(
+        "kept.vqz: holds no codes, its voxels are kept lossless or within a bound"
+    )
+    assert errors[2].startswith("vqz: 0: ")
+    assert "export to a folder of .npz files" in errors[3]
     with h5py.File(output) as file:
         assert len(file["fine"]) == len(file["name"]) == 3
 
@@ -170,6 +176,38 @@ def test_results_wait_for_their_turn() -> None:
             yield NumberedJob(str(number), Path(), number), Outcome(str(number))
 
     assert [outcome.source for outcome in in_order(ended())] == ["0", "1", "2", "3"]
+
+
+def test_a_folder_that_was_stopped_goes_on(folder: Path, capsys: Capture) -> None:
+    output = folder.with_name("out")
+    assert export(folder, "-o", output, "-q") == 0
+    whole = {path: path.read_bytes() for path in output.rglob("*.npz")}
+    (output / "a.npz").unlink()
+    (output / "sub-02" / "c.npz").write_bytes(b"of something else")
+    capsys.readouterr()
+    assert export(folder, "-o", output, "--json") == 1
+    said = capsys.readouterr()
+    assert said.err.count("c.npz exists already and is of something else (-f overwrites it)") == 1
+    records = [json.loads(line) for line in said.out.splitlines()]
+    done = {record["name"]: record.get("skipped") for record in records if "name" in record}
+    assert done == {"sub-01/anat/b é": True, "a": None}
+    assert (output / "a.npz").read_bytes() == whole[output / "a.npz"]
+    assert export(folder, "-o", output, "-f", "-q") == 0
+    assert {path: path.read_bytes() for path in output.rglob("*.npz")} == whole
+
+
+def test_outputs_that_are_refused(folder: Path, archive: Path, capsys: Capture) -> None:
+    before = archive.read_bytes()
+    assert export(archive, "-o", archive, "-f") == 2
+    assert "is an input and would be overwritten" in capsys.readouterr().err
+    assert archive.read_bytes() == before
+    for name in ("codes.npz", "codes.vqz"):
+        assert export(folder, "-o", folder.with_name(name), "-f") == 2
+        assert not folder.with_name(name).exists()
+    taken = folder.with_name("taken")
+    taken.write_text("a file")
+    assert export(archive, "-o", taken, "-f") == 73
+    assert taken.read_text() == "a file"
 
 
 def test_nothing_to_export(folder: Path, tmp_path: Path, capsys: Capture) -> None:
