@@ -176,7 +176,9 @@ def _read_voxels(
     values = source.read_values(layout.voxels, layout.dtype)
     footer_bytes = source.read(volume_format.footer_limit + 1)
     if len(footer_bytes) > volume_format.footer_limit:
-        raise VolumeError("has more bytes after its voxels than its format allows")
+        raise VolumeError(
+            "has more bytes after its voxels than its format allows: it, or its header, is damaged"
+        )
     return Volume(
         array=np.ascontiguousarray(values.reshape(layout.shape, order=layout.order)),
         slope=layout.slope,
