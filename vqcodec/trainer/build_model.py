@@ -19,7 +19,7 @@ from ..models.wavelet_family import FAMILY_ID, wavelet_model
 from ..registry import write_weights
 from .context_export import bucket_prior
 from .context_samples import STEP_RANGE, companding_tables, pick_scan
-from .refine import Statistics, gather, updated
+from .refine import Renewal, Statistics, gather, updated
 from .scans import augment, load_scan, scans_of
 
 TRAINING_DATA = (
@@ -33,7 +33,7 @@ def first_tensors(
 ) -> dict[str, NDArray[Any]]:
     """Tensors of trained networks with the tables of their training samples.
 
-    The codebooks are those of ``start``, or whole numbers.
+    Codebooks and offsets are those of ``start``; without one, whole numbers and none.
     """
     tensors: dict[str, NDArray[Any]] = {}
     for group in range(len(GROUPS)):
@@ -45,11 +45,14 @@ def first_tensors(
     entries = np.arange(ENTRIES, dtype=np.float32) - ZERO_ENTRY
     tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
     tensors["low_pass/escapes"] = integer_frequencies(bucket_prior()[None])
+    if start is not None:
+        kept = (name for name in start if name.endswith("/offsets") or name == "low_pass/escapes")
+        tensors |= {name: start[name] for name in kept}
     return tensors
 
 
 def refine(
-    tensors: dict[str, NDArray[Any]], root: Path, scans: int, seed: int, is_first: bool
+    tensors: dict[str, NDArray[Any]], root: Path, scans: int, seed: int, renews: Renewal
 ) -> dict[str, NDArray[Any]]:
     """One refinement pass over augmented training scans."""
     rng = np.random.default_rng(seed)
@@ -62,7 +65,7 @@ def refine(
         step_index = round(-64 * rng.uniform(low, high))
         size = gather(model, x, step_index, statistics)
         print(number, scan.path.name, step_index, size, flush=True)
-    return updated(tensors, statistics, is_first)
+    return updated(tensors, statistics, renews)
 
 
 def build_model(
@@ -76,10 +79,12 @@ def build_model(
 ) -> str:
     """Refine tables and centroids, add the restoration network, write the weights file.
 
+    With an earlier model to go on from, one pass for the tables alone.
+
     Parameters
     ----------
     start : mapping of str to ndarray, optional
-        Tensors of an earlier model, whose codebooks stay.
+        Tensors of an earlier model, whose codebooks and offsets stay.
 
     Returns
     -------
@@ -87,9 +92,12 @@ def build_model(
         The model's identity.
     """
     current = first_tensors(runs, start)
-    for number in range(passes):
-        is_first = start is None and number == 0
-        current = refine(current, root, scans, 100 + number, is_first)
+    if start is not None:
+        current = refine(current, root, scans, 100, "tables")
+    else:
+        for number in range(passes):
+            renews: Renewal = "offsets" if number else "codebooks"
+            current = refine(current, root, scans, 100 + number, renews)
     trained = runs / "restoration.pt"
     if trained.exists():
         state = torch.load(trained, weights_only=True)

@@ -62,7 +62,7 @@ def run(stage: str, options: argparse.Namespace) -> None:
             network=_first_network(start, options),
             steps=options.restoration_steps,
             batch=4,
-            learning_rate=2e-3,
+            learning_rate=1.2e-3 if start else 2e-3,
         )
 
 
@@ -90,8 +90,8 @@ def main() -> None:
     parser.add_argument("--id", default="wavelet-local")
     parser.add_argument("--jobs", type=int, default=300, help="scans to draw samples from")
     parser.add_argument("--masks", type=int, default=60)
-    parser.add_argument("--scans", type=int, default=30, help="scans a refinement pass encodes")
-    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--scans", type=int, default=50, help="scans a refinement pass encodes")
+    parser.add_argument("--pairs", type=int, default=190)
     parser.add_argument("--width", type=int, default=48, help="channels of the restoration")
     parser.add_argument("--depth", type=int, default=3, help="residual convolutions of it")
     parser.add_argument("--restoration-steps", type=int, default=2500)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ from .context_export import TableCounts, bucket_prior
 COUNTED_MAGNITUDES = 16
 OFFSET_PRIOR = 200.0
 CELLS = CLASSES * SYMBOLS
+
+Renewal = Literal["codebooks", "offsets", "tables"]
 
 
 @dataclass
@@ -155,18 +157,29 @@ def gather(
 
 
 def updated(
-    tensors: dict[str, NDArray[Any]], statistics: Statistics, is_first: bool
+    tensors: dict[str, NDArray[Any]], statistics: Statistics, renews: Renewal
 ) -> dict[str, NDArray[Any]]:
-    """Tensors with their tables renewed, and codebooks in the first pass, offsets in others."""
+    """Tensors brought up to date.
+
+    Parameters
+    ----------
+    renews : str
+        ``"codebooks"``: tables and codebooks. ``"offsets"``: tables and offsets. ``"tables"``:
+        tables alone, as means of the present ones and the new; for a model whose restoration was
+        trained on what its codebooks and offsets decode to.
+    """
     renewed = dict(tensors)
     for group, counts in enumerate(statistics.tables):
-        symbols, escapes = counts.frequencies()
-        renewed[f"contexts/{group}/symbols"] = symbols
-        renewed[f"contexts/{group}/escapes"] = escapes
-    renewed["low_pass/escapes"] = integer_frequencies((statistics.low_pass + bucket_prior())[None])
-    if is_first:
+        for name, table in zip(("symbols", "escapes"), counts.frequencies(), strict=True):
+            full = f"contexts/{group}/{name}"
+            both = table.astype(np.float64) + tensors[full]
+            renewed[full] = integer_frequencies(both) if renews == "tables" else table
+    if renews != "tables":
+        low_pass = integer_frequencies((statistics.low_pass + bucket_prior())[None])
+        renewed["low_pass/escapes"] = low_pass
+    if renews == "codebooks":
         renewed["codebooks"] = statistics.codebooks()
-    else:
+    elif renews == "offsets":
         for group in range(len(GROUPS)):
             renewed[f"contexts/{group}/offsets"] = statistics.offsets(group)
     return renewed
