@@ -65,8 +65,8 @@ def aims(command: Command) -> Command:
             "--psnr",
             type=float,
             metavar="DB",
-            help="Fix the PSNR in the foreground, as vqz info states it; met within 0.1 dB, or passed "
-            "where whole numbers come back almost exactly.",
+            help="Fix the PSNR in the foreground, as vqz info states it; met within 0.1 dB, or "
+            "passed where whole numbers come back almost exactly.",
         ),
         click.option(
             "--bytes",
