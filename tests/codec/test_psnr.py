@@ -60,8 +60,11 @@ def test_more_than_there_is() -> None:
     assert 80 < float(most.removesuffix(" dB")) < 199
 
 
-def test_whole_numbers_come_back_exactly_where_nothing_else_will_do() -> None:
-    vqz = encode(head((16, 18, 14)).astype(np.uint8), psnr=150)
+@pytest.mark.parametrize("shape", [(16, 18, 14), (21, 16, 30), (34, 12, 19)])
+def test_whole_numbers_come_back_exactly_where_nothing_else_will_do(
+    shape: tuple[int, int, int],
+) -> None:
+    vqz = encode(head(shape).astype(np.uint8), psnr=150)
     assert vqz.figures["psnr_foreground"] is None
     assert vqz.figures["max_error"] == 0
 

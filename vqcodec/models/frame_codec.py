@@ -28,6 +28,8 @@ REFILL_RATIO = 1.12
 SURVEY_STEP, SURVEY_ITERATIONS = 0.1, 2
 REFINEMENT_RATE = 0.7
 LEAST_WEIGHT = 0.1
+#: Below, every error counts in full: so are whole numbers met exactly.
+FINEST_WEIGHTED_STEP = 1 / 256
 
 Details = tuple[NDArray[np.float32], ...]
 
@@ -150,7 +152,9 @@ class FrameEncoder:
 
     def targets(self, split: int, details: Details, tiling: Tiling, step: float) -> Targets:
         """What is to be coded of a split."""
-        weights = None if self._weights is None else tiling.cut(self._weights[split])
+        weights = None
+        if self._weights is not None and step >= FINEST_WEIGHTED_STEP:
+            weights = tiling.cut(self._weights[split])
         return Targets(tiling.cut(details[split]) * np.float32(1 / step), weights)
 
     def _judged(
