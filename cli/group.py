@@ -22,6 +22,8 @@ from .test import test
 from .train import train
 
 COMPLETION = "_VQZ_COMPLETE"
+#: From click 8.2 on, a group without a command is an error, whose message is the help.
+NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 @click.group(
@@ -67,6 +69,9 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
+        if isinstance(error, NO_COMMAND):
+            click.echo(error.format_message())
+            return Code.DONE
         raise Failed(Code.USAGE, _usage_line(error)) from None
 
 

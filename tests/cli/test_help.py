@@ -70,3 +70,13 @@ def test_completion(
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     assert main([]) == 0
     assert wanted <= set(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("name", ["models", "archive", "export", "train"])
+def test_a_group_without_a_command_shows_its_help(name: str, capsys: Capture) -> None:
+    assert main([name, "--help"]) == 0
+    helped = capsys.readouterr()
+    assert main([name]) == 0
+    said = capsys.readouterr()
+    assert said.err == helped.err == ""
+    assert said.out.split() == helped.out.split()
