@@ -17,7 +17,7 @@ from .archive_names import ARCHIVE
 from .batch import Outcome, Record, failure, overall, report
 from .console import Console, file_size
 from .exits import Code, Failed, explain, writing
-from .names import check_target, find_files, is_volume, is_vqz
+from .names import check_no_input, check_target, find_files, is_volume, is_vqz
 
 if TYPE_CHECKING:
     from ..archive import ArchiveBuilder
@@ -69,8 +69,7 @@ def create(
     """
     console = options.console_of(as_json, quiet, verbose)
     jobs, failed = jobs_of(archive, inputs, with_sidecars)
-    if os.path.realpath(archive) in {os.path.realpath(job.source) for job in jobs}:
-        raise click.UsageError(f"{archive} is an input and would be overwritten")
+    check_no_input(archive, (job.source for job in jobs))
     check_target(archive, overwrite, make_folders=False)
     if dry_run:
         return _plan(jobs, failed, console)

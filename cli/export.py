@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ from . import options
 from .batch import Outcome, failure, overall, report
 from .console import Console
 from .exits import Code, Failed, explain, writing
+from .names import check_no_input
 
 if TYPE_CHECKING:
     from ..codes import Grids, Scans
@@ -81,8 +81,7 @@ def codes(
 
 
 def _check_names(source: Path, output: Path) -> None:
-    if os.path.realpath(source) == os.path.realpath(output):
-        raise click.UsageError(f"{output} is an input and would be overwritten")
+    check_no_input(output, (source,))
     if output.suffix.lower() in (".npz", ".npy", ".vqz"):
         raise click.UsageError(
             f"{output}: name an HDF5 file (.h5), a Zarr folder (.zarr), or a folder"

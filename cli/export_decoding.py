@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..codes import Scans, scans_in
-from .outcomes import Outcome, Record, attempt
+from .batch import outcomes
+from .outcomes import Outcome, Record
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,13 @@ class CodesJob:
         Name of the scan in its folder or archive.
     place : Path
         The folder or archive.
+    number : int
+        Its turn, from 0 on.
     """
 
     source: str
     place: Path
+    number: int
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +39,11 @@ def _scans_of_worker(place: Path) -> Scans:
 
 def grids_in_worker(job: CodesJob) -> Record:
     """The grids of all frames of a scan, under ``grids``; done by other processes."""
-    return {"grids": _scans_of_worker(job.place)[job.source].all_codes()}
+    return _grids(_scans_of_worker(job.place), job)
+
+
+def _grids(scans: Scans, job: CodesJob) -> Record:
+    return {"grids": scans[job.source].all_codes()}
 
 
 def decoded(scans: Scans, place: Path, names: Iterable[str], at_once: int) -> Iterator[Outcome]:
@@ -51,29 +59,12 @@ def decoded(scans: Scans, place: Path, names: Iterable[str], at_once: int) -> It
     at_once : int
         Number of processes; this one does the work if it is less than 2.
     """
-    jobs = (CodesJob(name, place) for name in names)
-    if at_once < 2:
-        for job in jobs:
-            yield attempt(lambda job: {"grids": scans[job.source].all_codes()}, job)
-        return
-    from .processes import in_processes
-
-    yield from in_order(in_processes(grids_in_worker, _numbered(jobs), at_once))
+    jobs = (CodesJob(name, place, number) for number, name in enumerate(names))
+    work = grids_in_worker if at_once > 1 else lambda job: _grids(scans, job)
+    return in_order(outcomes(work, jobs, at_once))
 
 
-@dataclass(frozen=True)
-class NumberedJob(CodesJob):
-    """A job that knows its turn."""
-
-    number: int
-
-
-def _numbered(jobs: Iterable[CodesJob]) -> Iterator[NumberedJob]:
-    for number, job in enumerate(jobs):
-        yield NumberedJob(job.source, job.place, number)
-
-
-def in_order(ended: Iterator[tuple[NumberedJob, Outcome]]) -> Iterator[Outcome]:
+def in_order(ended: Iterator[tuple[CodesJob, Outcome]]) -> Iterator[Outcome]:
     """What became of jobs, in the order of their numbers: what is ready early waits."""
     early: dict[int, Outcome] = {}
     turn = 0

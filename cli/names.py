@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,12 @@ def check_distinct(targets: Sequence[tuple[Path, Path]]) -> None:
             if real in writers:
                 raise click.UsageError(f"{writers[real]} and {source} would both become {file}")
             writers[real] = source
+
+
+def check_no_input(target: Path, sources: Iterable[Path]) -> None:
+    """Refuse to write over a source."""
+    if os.path.realpath(target) in map(os.path.realpath, sources):
+        raise click.UsageError(f"{target} is an input and would be overwritten")
 
 
 def check_target(target: Path, overwrite: bool, make_folders: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from .batch import report as report_outcome
 from .console import file_size, printable
 from .exits import Code, Failed, explain, writing
 from .interrupts import deferred_signals
-from .names import Found, check_target, find_files, is_volume, is_vqz, vqz_name
+from .names import Found, check_no_input, check_target, find_files, is_volume, is_vqz, vqz_name
 from .sizes import decibels, significant, size_figures
 from .volumes import volume_of
 
@@ -121,9 +120,7 @@ def default_name(packed: Path) -> Path:
 
 def check_page(target: Path, inputs: Sequence[Path], overwrite: bool) -> None:
     """Find out early that the page cannot be written, or would replace an input."""
-    real = os.path.realpath(target)
-    if any(os.path.realpath(path) == real for path in inputs):
-        raise click.UsageError(f"{target} is an input and would be overwritten")
+    check_no_input(target, inputs)
     check_target(target, overwrite, make_folders=False)
 
 

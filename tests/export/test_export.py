@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vqcodec import VQZ, encode
-from vqcodec.cli.export_decoding import NumberedJob, in_order
+from vqcodec.cli.export_decoding import CodesJob, in_order
 from vqcodec.cli.main import main
 from vqcodec.cli.outcomes import Outcome
 from vqcodec.registry import read_weights
@@ -171,9 +171,9 @@ def test_several_processes_write_the_same(
 
 
 def test_results_wait_for_their_turn() -> None:
-    def ended() -> Iterator[tuple[NumberedJob, Outcome]]:
+    def ended() -> Iterator[tuple[CodesJob, Outcome]]:
         for number in (2, 0, 3, 1):
-            yield NumberedJob(str(number), Path(), number), Outcome(str(number))
+            yield CodesJob(str(number), Path(), number), Outcome(str(number))
 
     assert [outcome.source for outcome in in_order(ended())] == ["0", "1", "2", "3"]
 
