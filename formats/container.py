@@ -21,7 +21,9 @@ MAGIC = b"\x89VQZ\r\n\x1a\n"
 FORMAT_VERSION = (1, 0)
 #: Incompatible feature bit 1: voxels are those of the residual sections, not of the codes.
 EXACT_FEATURE = 1 << 1
-KNOWN_INCOMPATIBLE = EXACT_FEATURE
+#: Incompatible feature bit 2: some frame has background inside of its coded region.
+HOLES_FEATURE = 1 << 2
+KNOWN_INCOMPATIBLE = EXACT_FEATURE | HOLES_FEATURE
 FIRST_ANCILLARY_KIND = 0x8000
 
 _PREAMBLE = struct.Struct("<8sHHIIIIQ")
@@ -42,6 +44,7 @@ class SectionKind(IntEnum):
     RESIDUAL = 7
     FIGURES = 8
     USER = 9
+    HOLES = 10
     PADDING = 0x8000
 
 

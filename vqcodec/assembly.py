@@ -8,7 +8,13 @@ from typing import Any
 
 from . import __version__
 from .conform import Orientation
-from .formats.container import Container, Section, SectionKind, canonical_json
+from .formats.container import (
+    HOLES_FEATURE,
+    Container,
+    Section,
+    SectionKind,
+    canonical_json,
+)
 from .formats.volumes import Volume
 from .frame_grids import CodedFrame
 from .grids import codes_sha256
@@ -41,12 +47,15 @@ def assemble(
     fixed : sequence of Section
         Sections that do not depend on the step.
     """
-    sections = list(fixed)
+    sections, features = list(fixed), 0
     for index, frame in enumerate(frames):
         if frame.streams is None:
             continue
         if frame.streams.mask:
             sections.append(Section(SectionKind.MASK, index, frame.streams.mask))
+        if frame.streams.holes is not None:
+            sections.append(Section(SectionKind.HOLES, index, frame.streams.holes))
+            features |= HOLES_FEATURE
         sections += [
             Section(kind, index, data)
             for kind, data in zip(LEVEL_KINDS, frame.streams.levels, strict=True)
@@ -68,7 +77,8 @@ def assemble(
         volume=volume,
         frames=tuple(frame.description for frame in frames),
     )
-    return padded(Container(header.to_json(), tuple(sections)), header)
+    container = Container(header.to_json(), tuple(sections), incompatible=features)
+    return padded(container, header)
 
 
 def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:

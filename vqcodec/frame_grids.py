@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from .entropy.code_coder import decode_codes
 from .entropy.code_model import CodeModel, code_model
 from .entropy.context_model import ContextModel, context_model
-from .entropy.frame import Streams, decode_foreground, decode_frame_codes, decode_levels
+from .entropy.frame import (
+    Streams,
+    decode_background,
+    decode_foreground,
+    decode_frame_codes,
+    decode_levels,
+)
 from .entropy.level_contexts import Coefficients, frame_geometry
 from .entropy.tiling import tile_places
 from .errors import FormatError, ModelUnavailableError
@@ -21,19 +27,34 @@ from .header import FrameDescription
 from .layout import LEVEL_NAMES, site_padding
 
 EntropyModel = ContextModel | CodeModel
+Corners = tuple[Sequence[int], Sequence[int]]
 
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """Foreground of a frame's crop, ``(D, H, W)``, and its index grids; empty if constant.
+    """Index grids of a frame and what they are of; empty if constant.
 
-    ``offsets`` is what the contexts of a wavelet model add to its codebooks' entries; see
-    :class:`vqcodec.entropy.frame.Coefficients`.
+    Attributes
+    ----------
+    region : ndarray of bool
+        What is coded of the frame's crop, ``(D, H, W)``: foreground and holes.
+    grids : mapping of str to ndarray
+    offsets : tuple of (ndarray of float32 or None)
+        What the contexts of a wavelet model add to its codebooks' entries; see
+        :class:`vqcodec.entropy.frame.Coefficients`.
+    holes : ndarray of bool or None
+        Background within the region; None where there is none.
     """
 
-    foreground: NDArray[np.bool_]
+    region: NDArray[np.bool_]
     grids: Mapping[str, Grid]
     offsets: tuple[NDArray[np.float32] | None, ...] = ()
+    holes: NDArray[np.bool_] | None = None
+
+    @property
+    def foreground(self) -> NDArray[np.bool_]:
+        """What is not background."""
+        return self.region if self.holes is None else self.region & ~self.holes
 
 
 @dataclass(frozen=True)
@@ -82,11 +103,13 @@ def decode_frame_grids(
     if frame.is_constant:
         return empty_frame_grids()
     if isinstance(model, ContextModel):
-        foreground, coefficients = decode_frame_codes(
-            model, streams, frame.step_index, frame.extent
-        )
+        index = frame.step_index
+        region, coefficients = decode_frame_codes(model, streams, index, frame.extent)
+        holes = decode_background(model, coefficients, region, streams.holes, index)
         grids = grids_of(coefficients, frame.stages)
-        return DecodedFrame(foreground, grids, coefficients.offsets)
+        return DecodedFrame(region, grids, coefficients.offsets, holes)
+    if streams.holes is not None:
+        raise FormatError("holds a section of holes, which its model does not know")
     foreground = decode_foreground(model.mask, streams.mask, frame.extent)
     stages = dict(zip(LEVEL_NAMES, frame.stages, strict=True))
     for name, count in stages.items():
@@ -104,25 +127,29 @@ def decode_frame_part(
     model: ContextModel,
     streams: Streams,
     frame: FrameDescription,
-    corners: tuple[Sequence[int], Sequence[int]],
-) -> tuple[NDArray[np.bool_], Coefficients]:
-    """Foreground and coefficients of a frame, the fine level only where it is asked for.
+    corners: Corners,
+    around: Corners,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None, Coefficients]:
+    """Region, holes and coefficients of a frame, the fine ones only where they are asked for.
 
     Parameters
     ----------
     corners : pair of sequences of int
         First voxel of the box's part that is wanted, and the first one beyond it.
+    around : pair of sequences of int
+        The same of the part whose coefficients it depends on.
 
     Raises
     ------
     FormatError
         If the streams cannot have been written with this model.
     """
-    foreground = decode_foreground(model.mask, streams.mask, frame.extent)
-    geometry = frame_geometry(foreground)
-    start, stop = corners
-    wanted = tile_places(stop, start)
-    return foreground, decode_levels(model, geometry, frame.step_index, streams.levels, wanted)
+    region = decode_foreground(model.mask, streams.mask, frame.extent)
+    geometry, index = frame_geometry(region), frame.step_index
+    wanted, needed = (tile_places(stop, start) for start, stop in (corners, around))
+    coefficients = decode_levels(model, geometry, index, streams.levels, needed)
+    holes = decode_background(model, coefficients, region, streams.holes, index, wanted)
+    return region, holes, coefficients
 
 
 def padded_foreground(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:

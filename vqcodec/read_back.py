@@ -46,7 +46,10 @@ def _check(vqz: VQZ, model: EntropyModel, written: Sequence[DecodedFrame]) -> No
 
 
 def _same(one: DecodedFrame, other: DecodedFrame) -> bool:
-    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [(one.foreground, other.foreground)]
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [
+        (one.region, other.region),
+        (one.foreground, other.foreground),
+    ]
     pairs += [(one.grids[name], grid) for name, grid in other.grids.items()]
     for mine, theirs in zip(one.offsets, other.offsets, strict=True):
         if (mine is None) != (theirs is None):

@@ -102,15 +102,19 @@ def _region_of(
         return empty_frame(frame, (d, h, w), dtype)
     part = Part((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2]))
     wide = part.widened(frame.extent)
-    foreground, coefficients = decode_frame_part(
-        network.entropy, vqz.streams(index), frame, (wide.start, wide.stop)
+    region, holes, coefficients = decode_frame_part(
+        network.entropy,
+        vqz.streams(index),
+        frame,
+        (part.start, part.stop),
+        (wide.start, wide.stop),
     )
-    x = reconstruct_part(network, coefficients, frame.step_index, foreground, part, device)
+    x = reconstruct_part(network, coefficients, frame.step_index, region, part, device)
     places = [
         start + origin - first
         for start, origin, (first, _) in zip(starts, frame.origin, spans, strict=True)
     ]
     z, y, x_ = (slice(a, b) for a, b in zip(starts, stops, strict=True))
-    inside = foreground[z, y, x_]
+    inside = region[z, y, x_] if holes is None else region[z, y, x_] & ~holes[z, y, x_]
     here = replace(frame, origin=(places[0], places[1], places[2]), extent=inside.shape)
     return restored_frame(x.cpu().numpy(), inside, here, (d, h, w), dtype)

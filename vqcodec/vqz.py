@@ -15,6 +15,7 @@ from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
 from .formats.container import (
     EXACT_FEATURE,
+    HOLES_FEATURE,
     Container,
     SectionKind,
     pack,
@@ -139,6 +140,9 @@ class VQZ:
         frames = len(self.parsed.frames)
         if bool(self.container.incompatible & EXACT_FEATURE) != (self.parsed.voxels is not None):
             raise FormatError("feature bit 1 and the header's promise of voxels do not agree")
+        kinds = {section.kind for section in self.container.sections}
+        if bool(self.container.incompatible & HOLES_FEATURE) != (SectionKind.HOLES in kinds):
+            raise FormatError("feature bit 2 and the sections of holes do not agree")
         for section in self.container.sections:
             if section.frame >= frames:
                 raise FormatError(f"holds a section of frame {section.frame}, of {frames}")
@@ -148,6 +152,10 @@ class VQZ:
                     self.container.section(kind, index)
             if self.parsed.voxels is not None:
                 self.container.section(SectionKind.RESIDUAL, index)
+            if self.container.has(SectionKind.HOLES, index) and (
+                frame.is_constant or frame.background is None
+            ):
+                raise FormatError(f"has holes without background, frame {index}")
             if bool(frame.nonfinite) != self.container.has(SectionKind.NONFINITE, index):
                 raise FormatError(f"counts and places of non-finite voxels differ, frame {index}")
 
@@ -213,7 +221,9 @@ class VQZ:
         has_mask = self.container.has(SectionKind.MASK, index)
         fine, middle, coarse = (self.container.section(kind, index) for kind in LEVEL_KINDS)
         mask = self.container.section(SectionKind.MASK, index) if has_mask else b""
-        return Streams(mask, (fine, middle, coarse))
+        has_holes = self.container.has(SectionKind.HOLES, index)
+        holes = self.container.section(SectionKind.HOLES, index) if has_holes else None
+        return Streams(mask, (fine, middle, coarse), holes)
 
     def all_streams(self) -> list[Streams]:
         """Coded streams of every frame."""

@@ -9,7 +9,7 @@ from vqcodec.formats.checksum import crc32c
 
 MAGIC = bytes.fromhex("89 56 51 5a 0d 0a 1a 0a")
 HEADER = b'{"example":true}'
-COARSE, MIDDLE, FINE, MASK, VOLUME_HEADER, NONFINITE, RESIDUAL, FIGURES, USER = range(1, 10)
+COARSE, MIDDLE, FINE, MASK, VOLUME_HEADER, NONFINITE, RESIDUAL, FIGURES, USER, HOLES = range(1, 11)
 SECTIONS = ((COARSE, 0, b"coarse"), (FINE, 0, b"finer"))
 
 

@@ -8,11 +8,12 @@ VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 MODEL = VECTORS / "model-tiny.safetensors"
 PAPER_MODEL = VECTORS / "model-tiny-paper.safetensors"
 TILES_MODEL = VECTORS / "model-tiny-tiles.safetensors"
-MODELS = {"paper": PAPER_MODEL, "tiles": TILES_MODEL}
+HOLES_MODEL = VECTORS / "model-tiny-holes.safetensors"
+MODELS = {"paper": PAPER_MODEL, "tiles": TILES_MODEL, "holes": HOLES_MODEL}
 EXPECTED = VECTORS / "good-expected.json"
 
 
 def model_of(name: str) -> Path:
-    """Weights that a vector names; the word ``paper`` or ``tiles`` in its name says which."""
+    """Weights that a vector names; a word in its name, such as ``tiles``, says which."""
     words = name.split("-")
     return next((path for word, path in MODELS.items() if word in words), MODEL)

@@ -25,7 +25,8 @@ from vqcodec.formats.volumes import read_volume
 from vqcodec.registry import read_weights
 from vqcodec.vqz import VQZ, entropy_model_of, verify
 
-from .places import EXPECTED, MODEL, PAPER_MODEL, TILES_MODEL, VECTORS, model_of
+from .places import EXPECTED, HOLES_MODEL, MODEL, PAPER_MODEL, TILES_MODEL, VECTORS, model_of
+from .tiny_holes import tiny_holes_tensors, write_tiny_holes
 from .tiny_model import tiny_tensors, write_tiny_model
 from .tiny_paper import tiny_paper_tensors, write_tiny_paper
 from .tiny_tiles import tiny_tiles_tensors, write_tiny_tiles
@@ -35,6 +36,7 @@ MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] 
     MODEL: (write_tiny_model, tiny_tensors),
     PAPER_MODEL: (write_tiny_paper, tiny_paper_tensors),
     TILES_MODEL: (write_tiny_tiles, tiny_tiles_tensors),
+    HOLES_MODEL: (write_tiny_holes, tiny_holes_tensors),
 }
 NEWER = "newer-minor"
 NAMES = [scan.name for scan in SCANS] + [NEWER]
@@ -241,3 +243,15 @@ def test_stages() -> None:
         "paper-fewer-stages": (1, 1, 1),
         "tiles-three-stages": (2, 2, 3),
     }
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("holes-")])
+def test_holes_are_where_the_source_is_background(name: str, tmp_path: Path) -> None:
+    scan = next(scan for scan in SCANS if scan.name == name)
+    opened, source = VQZ.open(vector(name)), read_volume(scan.make(tmp_path))
+    model = entropy_model_of(opened.load_model())
+    holes = opened.decode_codes(model)[0].holes
+    assert holes is not None
+    assert np.count_nonzero(holes) > 10
+    decoded = decode_volume(opened, device="cpu")
+    np.testing.assert_array_equal(decoded.array == 0, source.array == 0)

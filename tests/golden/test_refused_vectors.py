@@ -16,6 +16,7 @@ from vqcodec.vqz import VQZ
 from .places import VECTORS, model_of
 from .refused import REFUSALS, Refusal
 from .refused_exact import EXACT_REFUSALS
+from .refused_holes import HOLES_REFUSALS
 from .refused_paper import PAPER_REFUSALS
 from .refused_tiles import TILES_REFUSALS
 
@@ -24,7 +25,7 @@ STAGES = {
     "voxels": lambda vqz: decode_volume(vqz, device="cpu"),
     "figures": lambda vqz: vqz.figures,
 }
-CASES = (*REFUSALS, *PAPER_REFUSALS, *TILES_REFUSALS, *EXACT_REFUSALS)
+CASES = (*REFUSALS, *PAPER_REFUSALS, *TILES_REFUSALS, *EXACT_REFUSALS, *HOLES_REFUSALS)
 each_refusal = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 

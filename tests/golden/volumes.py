@@ -171,6 +171,41 @@ def two_ends(folder: Path) -> Path:
     return saved(nifti(values, "<f4"), folder / "ends.nii")
 
 
+def ball(*shape: int) -> Array:
+    z, y, x = grid(*shape)
+    return np.where(z**2 + y**2 + x**2 < 0.9, texture(*shape), 0)
+
+
+def ragged(*shape: int) -> Array:
+    """A ball with some voxels set to zero, most of them where it is dark."""
+    values, draws = ball(*shape), np.random.default_rng(9).random(shape)
+    return np.where(draws < np.where(values < 450, 0.025, 0.005), 0, values)
+
+
+def ragged_ball(folder: Path) -> Path:
+    z, y, x = np.indices((70, 66, 40))
+    first = (z - 4) ** 2 + (y - 5) ** 2 + (x - 8) ** 2 < 20
+    second = (z - 60) ** 2 + (y - 58) ** 2 + (x - 30) ** 2 < 80
+    holes = (z * 31 + y * 17 + x * 7) % 97 == 0
+    values = np.where((first | second) & ~holes, texture(70, 66, 40), 0)
+    return saved(nifti(values, "<i2"), folder / "scan.nii.gz")
+
+
+def ragged_frames(folder: Path) -> Path:
+    series = np.stack((ragged(20, 19, 18), np.full((20, 19, 18), 7), ball(20, 19, 18)), axis=-1)
+    return saved(nifti(series, "<i2"), folder / "series.nii.gz")
+
+
+def ragged_float(folder: Path) -> Path:
+    return saved(nifti(ragged(24, 23, 22) / 7, ">f4"), folder / "scan.nii")
+
+
+def ragged_turned(folder: Path) -> Path:
+    image = nifti(ragged(24, 23, 22), "<i2", TURNED)
+    image.header.set_slope_inter(0.5, 0)
+    return saved(image, folder / "scan.nii.gz")
+
+
 def sparse(folder: Path) -> Path:
     levels = np.array([-(2**62), 0, 5, 1000, 2**40])
     np.save(folder / "sparse.npy", levels[np.digitize(noisy(8, 9, 10), [1, 450, 550, 650])])
@@ -252,6 +287,11 @@ SCANS = (
     ),
     Scan("tiles-thin", three_tiles, 7, "coder `context-tiles-1`: 3x5x140 voxels, three tiles"),
     Scan("tiles-empty-tile", two_ends, 7, "coder `context-tiles-1`: four tiles, one of them empty"),
+    Scan("holes-ragged", ragged_ball, 2, "holes: two ragged balls, four tiles"),
+    Scan("holes-4d", ragged_frames, 2, "holes: ragged, constant, and without holes", 0.2),
+    Scan("holes-coarse-step", ragged_float, 1, "holes: float32, a coarse step", 0.3),
+    Scan("holes-fine-step", ragged_float, 6, "holes: a fine step"),
+    Scan("holes-turned", ragged_turned, 3, "holes: axes permuted and flipped", 0.2),
     Scan("exact-lossless", exact_turned, 0, "lossless: axes turned, slope, mask", 0, LOSSLESS),
     Scan("exact-bytes", exact_bytes, 0, "lossless: uint8", 0, LOSSLESS),
     Scan("exact-4d", frames_4d, 0, "lossless: three frames", 0, LOSSLESS),

@@ -6,7 +6,7 @@ import json
 import struct
 
 MAGIC = bytes([0x89, 0x56, 0x51, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A])
-EXACT = 2
+EXACT, HOLES = 2, 4
 WHOLE_FILE = (5, 8, 9, 32768)
 
 
@@ -38,7 +38,11 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, int], bytes]]:
     fields = struct.unpack("<HHIIIIQI", data[8:40])
     major, _, incompatible, _, header_length, count, file_size, checksum = fields
     require(crc32c(data[:36]) == checksum, "preamble is damaged")
-    require(major == 1 and incompatible in (0, EXACT), "version or feature", "UnsupportedError")
+    require(
+        major == 1 and incompatible & ~(EXACT | HOLES) == 0,
+        "version or feature",
+        "UnsupportedError",
+    )
     require(header_length <= 1 << 20 and count <= 1 << 16, "sizes", "LimitExceededError")
     table_start = 40 + header_length + 4
     start = table_start + 20 * count + 4
@@ -52,14 +56,16 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, int], bytes]]:
     sections = {}
     for kind, reserved, frame, length, checksum in rows:
         require(reserved == 0, "reserved field")
-        require(1 <= kind <= 9 or kind >= 32768, "section kind", "UnsupportedError")
+        require(1 <= kind <= 10 or kind >= 32768, "section kind", "UnsupportedError")
         require(frame == 0 or kind not in WHOLE_FILE, "frame of a section of the whole file")
         content = data[start : start + length]
         require(len(content) == length and crc32c(content) == checksum, "section is damaged")
         sections[kind, frame] = content
         start += length
     require(start == file_size, "lengths of the sections")
-    require(("voxels" in header) == (incompatible == EXACT), "promise of voxels")
+    require(("voxels" in header) == bool(incompatible & EXACT), "promise of voxels")
+    has_holes = any(kind == 10 for kind, _ in sections)
+    require(has_holes == bool(incompatible & HOLES), "holes")
     return header, sections
 
 

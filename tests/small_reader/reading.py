@@ -1,4 +1,4 @@
-"""Sections 6.2, 11.1, 11.3, 12.1 and 14 of the specification: from a file to its grids of codes."""
+"""Sections 6.2, 11.1, 11.3, 12.1, 14 and 17 of the specification: a file and its grids of codes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .codes import decode_codes
 from .coefficients import decode_levels, is_tiled
 from .container import require, unpack
 from .exact import decode_exact
+from .holes import decode_holes
 from .mask import decode_mask
 from .networks import Tensors
 from .weights import read_weights
 
-COARSE, MIDDLE, FINE, MASK, NONFINITE, RESIDUAL = 1, 2, 3, 4, 6, 7
+COARSE, MIDDLE, FINE, MASK, NONFINITE, RESIDUAL, HOLES = 1, 2, 3, 4, 6, 7, 10
 ENTROPY = {"wavelet": ("context-range-1", "context-tiles-1"), "paper": ("code-range-1",)}
 
 
@@ -63,8 +64,6 @@ def read(path: Path, weights: Path) -> Reading:
         if frame["extent"] != [0, 0, 0]:
             box = decode_box(here.get(MASK, b""), tuple(frame["extent"]), tensors)
             foreground[:] = False
-            place = zip(frame["origin"], frame["extent"], strict=True)
-            foreground[tuple(slice(first, first + n) for first, n in place)] = box
             levels = [here[kind] for kind in (FINE, MIDDLE, COARSE)]
             if family == "paper":
                 require(max(frame["stages"]) <= 64 and frame["step_index"] == 0, "a paper frame")
@@ -72,6 +71,11 @@ def read(path: Path, weights: Path) -> Reading:
             else:
                 decoded = decode_levels(levels, box, frame["step_index"], tensors)
                 grids = grids_of(*decoded, frame["stages"])
+                if HOLES in here:
+                    arguments = (*decoded, box, frame["step_index"], tensors)
+                    box = box & ~decode_holes(here[HOLES], *arguments)
+            place = zip(frame["origin"], frame["extent"], strict=True)
+            foreground[tuple(slice(first, first + n) for first, n in place)] = box
         for name in ("coarse", "middle", "fine") if grids else ():
             digest.update(grids[name].tobytes())
         reading.grids.append(grids)

@@ -13,6 +13,8 @@ from ..errors import ModelUnavailableError
 from .companding import Companding
 from .escapes import BUCKETS
 from .groups import GROUPS
+from .hole_contexts import hole_input_limits
+from .holes import HOLE_TABLES, HoleModel
 from .mask import MaskModel, mask_input_limits
 from .neighbourhood import COMPANDED_MAX, INPUTS, WIDE_MAX, input_limits
 from .network import IntegerNetworks
@@ -41,12 +43,15 @@ class ContextModel:
     low_pass : TableSet
         ``(1, BUCKETS)``: differences of neighbouring low-pass values.
     companding : Companding
+    holes : HoleModel or None
+        Of background inside of the coded region; None for models that cannot have any there.
     """
 
     groups: tuple[SplitModel, ...]
     mask: MaskModel
     low_pass: TableSet
     companding: Companding
+    holes: HoleModel | None = None
 
     @property
     def is_tiled(self) -> bool:
@@ -98,13 +103,31 @@ def mask_model(tensors: Tensors) -> MaskModel:
     return MaskModel(networks, _tables(tensors, "mask/tables"))
 
 
+def hole_model(tensors: Tensors) -> HoleModel | None:
+    """Build the coder of holes from the tensors ``holes/...``; None where there are none.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If a tensor is missing, of the wrong shape, or would not compute exactly.
+    """
+    if not any(name.startswith("holes/") for name in tensors):
+        return None
+    networks = _networks(tensors, "holes", hole_input_limits())
+    tables = _tables(tensors, "holes/tables")
+    if tables.frequencies.shape != (HOLE_TABLES, 2):
+        raise ModelUnavailableError(f"tables of holes are not of shape ({HOLE_TABLES}, 2)")
+    return HoleModel(networks, tables)
+
+
 def context_model(tensors: Tensors) -> ContextModel:
     """Build the entropy model.
 
     Parameters
     ----------
     tensors : mapping of str to ndarray
-        ``contexts/{group}/...``, ``mask/...``, ``low_pass/escapes``, ``maps/...``.
+        ``contexts/{group}/...``, ``mask/...``, ``low_pass/escapes``, ``maps/...``, and perhaps
+        ``holes/...``.
 
     Raises
     ------
@@ -116,7 +139,8 @@ def context_model(tensors: Tensors) -> ContextModel:
     limits = input_limits(has_wide)
     groups = tuple(_split_model(tensors, group, limits) for group in range(len(GROUPS)))
     low_pass = _tables(tensors, "low_pass/escapes")
-    return ContextModel(groups, mask_model(tensors), low_pass, companding)
+    holes = hole_model(tensors)
+    return ContextModel(groups, mask_model(tensors), low_pass, companding, holes)
 
 
 def _companding(tensors: Tensors) -> Companding:

@@ -1,4 +1,4 @@
-"""Streams of one 3D frame: mask, then coarse, middle and fine codes.
+"""Streams of one 3D frame: mask, then coarse, middle and fine codes, then holes.
 
 Nothing here depends on floating-point rounding: the streams decode to the same integers on
 every machine.
@@ -19,6 +19,7 @@ from .coder import Phase, decode_split, encode_split
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
+from .holes import decode_holes, encode_holes
 from .level_contexts import (
     Coefficients,
     FrameGeometry,
@@ -38,13 +39,24 @@ TILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Streams:
-    """Coded bytes of a frame; ``mask`` is empty where every voxel counts."""
+    """Coded bytes of a frame.
+
+    Attributes
+    ----------
+    mask : bytes
+        Of the region that is coded; empty where that is everything.
+    levels : tuple of bytes
+        Fine, middle, coarse.
+    holes : bytes or None
+        Of the background within the region; None where there is none.
+    """
 
     mask: bytes
     levels: tuple[bytes, bytes, bytes]
+    holes: bytes | None = None
 
     def __len__(self) -> int:
-        return len(self.mask) + sum(map(len, self.levels))
+        return len(self.mask) + sum(map(len, self.levels)) + len(self.holes or b"")
 
 
 #: Given split, its model and tiles, a function that quantises the phases of that split.
@@ -166,10 +178,47 @@ def decode_foreground(model: MaskModel, data: bytes, shape: tuple[int, ...]) -> 
     return decode_mask(data, shape, model) if data else np.ones(shape, bool)
 
 
+@one_blas_thread()
+def encode_background(
+    model: ContextModel,
+    coefficients: Coefficients,
+    region: NDArray[np.bool_],
+    holes: NDArray[np.bool_] | None,
+    step_index: int,
+) -> bytes | None:
+    """Section of the background within the coded region of a crop; None where there is none."""
+    if holes is None or model.holes is None:
+        return None
+    return encode_holes(model.holes, coefficients, region, holes, step_index)
+
+
+@one_blas_thread()
+def decode_background(
+    model: ContextModel,
+    coefficients: Coefficients,
+    region: NDArray[np.bool_],
+    data: bytes | None,
+    step_index: int,
+    wanted: Sequence[Sides] | None = None,
+) -> NDArray[np.bool_] | None:
+    """Inverse of :func:`encode_background`; None where there is no section.
+
+    Raises
+    ------
+    FormatError
+        If the stream cannot have been written with this model.
+    """
+    if data is None:
+        return None
+    if model.holes is None:
+        raise FormatError("holds a section of holes, which its model does not know")
+    return decode_holes(model.holes, coefficients, region, data, step_index, wanted)
+
+
 def decode_frame_codes(
     model: ContextModel, streams: Streams, step_index: int, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], Coefficients]:
-    """Foreground ``(D, H, W)`` and coefficients of a crop of ``shape``.
+    """Coded region ``(D, H, W)`` and coefficients of a crop of ``shape``.
 
     Raises
     ------

@@ -83,6 +83,6 @@ def reconstruct_frame(
     """Volume ``(D, H, W)`` of a frame's crop, in units of the robust range, on a device."""
     if isinstance(model, WaveletModel):
         coefficients = replace(coefficients_of(decoded.grids), offsets=decoded.offsets)
-        foreground, index = decoded.foreground, frame.step_index
-        return reconstruct_coefficients(model, coefficients, index, foreground, device)
+        region, index = decoded.region, frame.step_index
+        return reconstruct_coefficients(model, coefficients, index, region, device)
     return reconstruct_tokens(model, decoded, device)

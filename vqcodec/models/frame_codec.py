@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..entropy.coder import Quantiser
-from ..entropy.frame import Streams, encode_foreground, encode_levels
+from ..entropy.frame import Streams, encode_background, encode_foreground, encode_levels
 from ..entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
 from ..entropy.split_model import SplitModel
 from ..entropy.tiling import Tiling
@@ -43,22 +43,25 @@ class FrameEncoder:
     model : WaveletModel
     x_DHW : ndarray of float32
         Padded crop in units of the robust range.
-    foreground : ndarray of bool
-        ``(D, H, W)`` of the unpadded crop.
+    region : ndarray of bool
+        What is coded of the unpadded crop, ``(D, H, W)``.
     device : torch.device
         Where transform and restoration run.
     effort : int
         1 (fast) to 9 (small files).
     pool : Executor, optional
         Codes the mask beside the transform, which can use the other cores.
+    holes : ndarray of bool, optional
+        Background within the region; its voxels are coded like others and then set to it.
     """
 
     model: WaveletModel
     x_DHW: NDArray[np.float32]
-    foreground: NDArray[np.bool_]
+    region: NDArray[np.bool_]
     device: torch.device
     effort: int = DEFAULT_EFFORT
     pool: Executor | None = None
+    holes: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         self.settings = effort_of(self.effort)
@@ -67,8 +70,8 @@ class FrameEncoder:
             for p, n in zip(padded_to_four(self.x_DHW.shape), self.x_DHW.shape, strict=True)
         ]
         self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
-        self.geometry: FrameGeometry = frame_geometry(self.foreground)
-        code_mask = partial(encode_foreground, self.model.entropy.mask, self.foreground)
+        self.geometry: FrameGeometry = frame_geometry(self.region)
+        code_mask = partial(encode_foreground, self.model.entropy.mask, self.region)
         self._mask = code_mask if self.pool is None else self.pool.submit(code_mask).result
         self._is_whole = bool(self.geometry.foreground.all())
         self._filled: torch.Tensor | None = None
@@ -77,9 +80,14 @@ class FrameEncoder:
         self.low_pass = np.zeros(0, np.float32)
         self._magnitudes: Magnitudes | None = None
         self._weights: Details | None = None
-        if self.settings.is_weighted and not self.foreground.all():
+        if self.settings.is_weighted and not self.region.all():
             seen = torch.from_numpy(self.geometry.foreground).to(self.device)
             self._weights = tuple(w.cpu().numpy() for w in foreground_weights(seen))
+
+    @property
+    def hole_count(self) -> int:
+        """Voxels of background within the region."""
+        return 0 if self.holes is None else int(np.count_nonzero(self.holes))
 
     @cached_property
     def mask_stream(self) -> bytes:
@@ -148,7 +156,9 @@ class FrameEncoder:
         levels, coefficients = encode_levels(
             self.model.entropy, self.geometry, step_index, low_pass, quantiser
         )
-        return Streams(self.mask_stream, levels), coefficients
+        entropy, region = self.model.entropy, self.region
+        holes = encode_background(entropy, coefficients, region, self.holes, step_index)
+        return Streams(self.mask_stream, levels, holes), coefficients
 
     def targets(self, split: int, details: Details, tiling: Tiling, step: float) -> Targets:
         """What is to be coded of a split."""
@@ -162,9 +172,10 @@ class FrameEncoder:
     ) -> tuple[NDArray[np.float32], float]:
         """Error of every foreground voxel, and the cost that is to be made small."""
         decoded = reconstruct_coefficients(
-            self.model, coefficients, step_index, self.foreground, self.device
+            self.model, coefficients, step_index, self.region, self.device
         )
-        error = np.where(self.foreground, self.x_DHW - decoded.cpu().numpy(), 0).astype(np.float32)
+        seen = self.region if self.holes is None else self.region & ~self.holes
+        error = np.where(seen, self.x_DHW - decoded.cpu().numpy(), 0).astype(np.float32)
         step = step_of(step_index)
         squared = float(np.square(error / step, dtype=np.float64).sum())
         return error, squared + 8 * trade_at(step) * len(streams)

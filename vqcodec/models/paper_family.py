@@ -166,6 +166,6 @@ def reconstruct_tokens(model: PaperModel, decoded: DecodedFrame, device: torch.d
         Float volume ``(D, H, W)`` of the crop on ``device``, in units of the robust range.
     """
     codes = {name: torch.from_numpy(grid).to(device)[None] for name, grid in decoded.grids.items()}
-    sides = decoded.foreground.shape
+    sides = decoded.region.shape
     x: Tensor = model.network.decode(codes, sides)[0, 0]
     return x

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..entropy.frame import LARGEST_VALUE
 from ..entropy.level_contexts import Coefficients
+from ..envelope import envelope
 from ..frame_grids import CodedFrame, DecodedFrame
+from ..frames import PreparedFrame
 from ..grids import grids_of, stages_of
 from ..header import STEP_INDEX_RANGE, FrameDescription
 from ..layout import STEPS_PER_OCTAVE, step_of
@@ -26,6 +28,8 @@ from .wavelet_family import WaveletModel, reconstruct_coefficients
 
 HEADER_BYTES = 400
 HEADER_BYTES_PER_FRAME = 300
+#: About what stating one voxel of background within the coded region takes.
+BYTES_PER_HOLE = 0.25
 
 
 def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
@@ -41,9 +45,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
     for frame in task.frames:
         encoder = None
         if not frame.description.is_constant:
-            encoder = FrameEncoder(
-                model, frame.x_DHW, frame.foreground, task.device, task.effort, masks
-            )
+            encoder = _encoder_of(model, frame, task, masks)
         started.append((frame.description, encoder))
     masks.shutdown(wait=False)
     encoders = [encoder for _, encoder in started if encoder is not None]
@@ -56,7 +58,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
             if encoder is not None:
                 coded, coefficients = _frame_at(description, encoder, step_index, task.dtype)
                 if budget.psnr is not None:
-                    index, inside = coded.description.step_index, encoder.foreground
+                    index, inside = coded.description.step_index, encoder.region
                     x = reconstruct_coefficients(model, coefficients, index, inside, task.device)
             frames.append(coded)
             crops.append(None if x is None else x.cpu().numpy())
@@ -74,7 +76,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
 
     def predicted(step_index: int) -> float:
         squares = sum(_squared_error(encoder, step_index) for encoder in encoders)
-        voxels = sum(np.count_nonzero(encoder.foreground) for encoder in encoders)
+        voxels = sum(np.count_nonzero(encoder.region) for encoder in encoders)
         return -10 * math.log10(max(squares / voxels, 1e-30))
 
     if budget.psnr is not None:
@@ -84,12 +86,27 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
             encoder.survey()  # before the masks are waited for
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
         overhead += sum(len(encoder.mask_stream) for encoder in encoders)
+        overhead += round(BYTES_PER_HOLE * sum(encoder.hole_count for encoder in encoders))
         tolerance = settings.leeway if budget.is_default else TOLERANCE
         return search_step(
             attempt, expected_bits, budget.nbytes, budget.is_default, overhead, tolerance, settle
         )
     quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
     return attempt(step_index_of_quality(quality))
+
+
+def _encoder_of(
+    model: WaveletModel, frame: PreparedFrame, task: CodingTask, masks: ThreadPoolExecutor
+) -> FrameEncoder:
+    """Encoder of a frame's foreground, or of a simpler region that holds it."""
+    x, foreground, described = frame.x_DHW, frame.foreground, frame.description
+    region = None if model.entropy.holes is None else envelope(foreground)
+    if region is None or described.background is None:
+        return FrameEncoder(model, x, foreground, task.device, task.effort, masks)
+    holes = region & ~foreground
+    level = np.float32((described.background - described.offset) / described.scale)
+    x = np.where(holes, level, x)
+    return FrameEncoder(model, x, region, task.device, task.effort, masks, holes)
 
 
 def _squared_error(encoder: FrameEncoder, step_index: int) -> float:
@@ -116,5 +133,5 @@ def _frame_at(
     stages = stages_of(coefficients)
     described = replace(description, step_index=index, stages=stages)
     grids = grids_of(coefficients, stages)
-    decoded = DecodedFrame(encoder.foreground, grids, coefficients.offsets)
+    decoded = DecodedFrame(encoder.region, grids, coefficients.offsets, encoder.holes)
     return CodedFrame(described, streams, decoded), coefficients

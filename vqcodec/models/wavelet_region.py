@@ -58,7 +58,7 @@ def reconstruct_part(
     model: WaveletModel,
     coefficients: Coefficients,
     step_index: int,
-    foreground: NDArray[np.bool_],
+    region: NDArray[np.bool_],
     part: Part,
     device: torch.device,
 ) -> Tensor:
@@ -68,10 +68,10 @@ def reconstruct_part(
     ----------
     coefficients : Coefficients
         Of the whole crop; those of the fine level are needed in the part and its margin only.
-    foreground : ndarray of bool
-        ``(D, H, W)`` of the whole crop.
+    region : ndarray of bool
+        What is coded of the whole crop, ``(D, H, W)``.
     """
-    step, shape = step_of(step_index), foreground.shape
+    step, shape = step_of(step_index), region.shape
     padded, wide = padded_to_four(shape), part.widened(shape)
     offsets = coefficients.offsets or (None,) * len(coefficients.details)
     fine = Coefficients(
@@ -92,6 +92,6 @@ def reconstruct_part(
     decoded = merge(merge(low[z, y, x], finer), finest)
     if model.restoration is not None:
         pads = [(0, full - n) for full, n in zip(padded, shape, strict=True)]
-        inside = torch.from_numpy(np.ascontiguousarray(wide.of(np.pad(foreground, pads), 1)))
+        inside = torch.from_numpy(np.ascontiguousarray(wide.of(np.pad(region, pads), 1)))
         decoded = restore(model.restoration, decoded, inside.to(device), step)
     return decoded[part.within(wide)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..conform import bounding_box, crop, solid_background
 from ..entropy.mask import (
     LEVEL_GROUPS,
+    LOGIT_CLASSES,
     MASK_CLASSES,
     MASK_INPUTS,
     PREDICTED,
@@ -91,12 +92,15 @@ def collect(
 
 
 def train(
-    inputs: list[NDArray[np.int8]], targets: list[NDArray[np.float32]], steps: int
+    inputs: list[NDArray[np.int8]],
+    targets: list[NDArray[np.float32]],
+    steps: int,
+    hidden: tuple[int, int] = HIDDEN,
 ) -> ContextNetworks:
-    """Train all mask networks at once on rows drawn with replacement."""
+    """Train all networks at once on rows drawn with replacement."""
     torch.manual_seed(0)
     rng = np.random.default_rng(1)
-    model = ContextNetworks(len(inputs), MASK_INPUTS, *HIDDEN, start=(0.0,))
+    model = ContextNetworks(len(inputs), inputs[0].shape[1], *hidden, start=(0.0,))
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, 3e-3, total_steps=steps, pct_start=0.1
@@ -133,11 +137,16 @@ def table_counts(
 
 def smoothed(counts: NDArray[np.float64]) -> NDArray[np.uint32]:
     """Frequencies with a logistic prior from the class centres."""
-    logits = (np.arange(MASK_CLASSES) + 0.5) / 4 - 8
-    foreground = 1 / (1 + np.exp(-logits))
-    foreground[-2:] = 1e-5, 1 - 1e-5
+    foreground = np.append(logistic_shares(), (1e-5, 1 - 1e-5))
     prior = np.tile(np.stack((1 - foreground, foreground), 1), (LEVEL_GROUPS, 1))
     return integer_frequencies(counts + 4 * prior, floor=16)
+
+
+def logistic_shares() -> NDArray[np.float64]:
+    """Probability of a one at the centre of each class of logits, ``(LOGIT_CLASSES,)``."""
+    logits = (np.arange(LOGIT_CLASSES) + 0.5) / 4 - 8
+    shares: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
+    return shares
 
 
 def build_mask(root: Path, out: Path, masks: int, steps: int) -> None:
