@@ -16,6 +16,8 @@ from scipy import ndimage
 FACES_SAVED = 1.2
 #: Gaps of fewer voxels, relative to the faces of the outline, are not worth a stream of their own.
 LEAST_SHARE = 0.01
+#: Of the foreground next to holes, those as dark as what holes are coded as.
+DARK_PERCENTILE = 2.0
 
 Mask = NDArray[np.bool_]
 
@@ -51,3 +53,12 @@ def envelope(foreground: Mask) -> Mask | None:
     if added < LEAST_SHARE * outline:
         return None
     return region if outline - faces(region) >= FACES_SAVED * added else None
+
+
+def dark_level(x_DHW: NDArray[np.float32], foreground: Mask, holes: Mask) -> float:
+    """An intensity for voxels that will be background: as dark as the foreground around them is.
+
+    Their own may lie far below all of the foreground, and such steps would be dear to code.
+    """
+    around = ndimage.binary_dilation(holes, ndimage.generate_binary_structure(3, 1)) & foreground
+    return float(np.percentile(x_DHW[around], DARK_PERCENTILE)) if around.any() else 0.0

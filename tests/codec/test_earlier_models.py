@@ -27,6 +27,11 @@ FILES = {
         "context-tiles-1",
         "bd71eecaca6f4965cc445f58e8cf46afbc997d3bd706a4fe0a43e4a796d0fe1f",
     ),
+    "third-default-model.vqz": (
+        "vqcodec-t1-3",
+        "context-tiles-1",
+        "76ea23533e734af2b4ebcd921d886ed22e92ac8ae73516d0d37fd61eeec1a31d",
+    ),
 }
 
 

@@ -136,7 +136,7 @@ def encode_holes(
     cut = {tile: bordered(holes, tile) for tile in streams}
     used = [tile for tile in streams if inner(cut[tile]).any()]
     tiles = list(previewed_tiles(coefficients, region, step_index, used))
-    edge = fitted_edge(tiles, [cut[tile] for tile in used])
+    edge = fitted_edge(tiles, [cut[tile] for tile in used]) if used else Edge(0, 0)
     for place, tile in zip(used, tiles, strict=True):
         context = TileContext(tile.levels, tile.region, edge, step_index)
         encoder, here = Encoder(), cut[place].reshape(-1)

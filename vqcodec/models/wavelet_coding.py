@@ -11,7 +11,7 @@ import numpy as np
 
 from ..entropy.frame import LARGEST_VALUE
 from ..entropy.level_contexts import Coefficients
-from ..envelope import envelope
+from ..envelope import dark_level, envelope
 from ..frame_grids import CodedFrame, DecodedFrame
 from ..frames import PreparedFrame
 from ..grids import grids_of, stages_of
@@ -104,8 +104,8 @@ def _encoder_of(
     if region is None or described.background is None:
         return FrameEncoder(model, x, foreground, task.device, task.effort, masks)
     holes = region & ~foreground
-    level = np.float32((described.background - described.offset) / described.scale)
-    x = np.where(holes, level, x)
+    background = (described.background - described.offset) / described.scale
+    x = np.where(holes, np.float32(max(background, dark_level(x, foreground, holes))), x)
     return FrameEncoder(model, x, region, task.device, task.effort, masks, holes)
 
 
