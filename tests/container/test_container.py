@@ -205,8 +205,8 @@ def test_version_is_told_before_anything_behind_the_preamble_is_looked_at() -> N
 
 
 def test_all_unknown_feature_bits_are_named() -> None:
-    with pytest.raises(UnsupportedError, match="feature bit 2, 9, unknown"):
-        unpack(file_bytes(incompatible=1 << 9 | 1 << 2))
+    with pytest.raises(UnsupportedError, match="feature bit 3, 9, unknown"):
+        unpack(file_bytes(incompatible=1 << 9 | 1 << 3))
 
 
 def test_limits_of_the_caller_hold() -> None:

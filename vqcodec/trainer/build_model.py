@@ -33,14 +33,15 @@ def first_tensors(
 ) -> dict[str, NDArray[Any]]:
     """Tensors of trained networks with the tables of their training samples.
 
-    Codebooks and offsets are those of ``start``; without one, whole numbers and none.
+    Codebooks and offsets are those of ``start``; without one, whole numbers and none. Networks
+    that the run did not train are taken over with their tables; without a start, a model does
+    without holes.
     """
     tensors: dict[str, NDArray[Any]] = {}
     for group in range(len(GROUPS)):
-        with np.load(runs / f"contexts{group}.npz") as saved:
-            tensors |= {f"contexts/{group}/{name}": saved[name] for name in saved.files}
-    with np.load(runs / "mask.npz") as saved:
-        tensors |= {f"mask/{name}": saved[name] for name in saved.files}
+        tensors |= _networks_of(runs / f"contexts{group}.npz", f"contexts/{group}", start or {})
+    for part in ("mask", "holes"):
+        tensors |= _networks_of(runs / f"{part}.npz", part, start or {})
     tensors |= {f"maps/{name}": table for name, table in vars(companding_tables()).items()}
     entries = np.arange(ENTRIES, dtype=np.float32) - ZERO_ENTRY
     tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
@@ -49,6 +50,16 @@ def first_tensors(
         kept = (name for name in start if name.endswith("/offsets") or name == "low_pass/escapes")
         tensors |= {name: start[name] for name in kept}
     return tensors
+
+
+def _networks_of(
+    trained: Path, part: str, start: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Tensors ``part/...`` as trained, or of the model that the run goes on from."""
+    if not trained.exists():
+        return {name: tensor for name, tensor in start.items() if name.startswith(f"{part}/")}
+    with np.load(trained) as saved:
+        return {f"{part}/{name}": saved[name] for name in saved.files}
 
 
 def refine(
@@ -79,7 +90,8 @@ def build_model(
 ) -> str:
     """Refine tables and centroids, add the restoration network, write the weights file.
 
-    With an earlier model to go on from, one pass for the tables alone.
+    With an earlier model to go on from, one pass for the tables alone, if there are networks that
+    they are to go with.
 
     Parameters
     ----------
@@ -93,7 +105,8 @@ def build_model(
     """
     current = first_tensors(runs, start)
     if start is not None:
-        current = refine(current, root, scans, 100, "tables")
+        if any(runs.glob("contexts*.npz")):
+            current = refine(current, root, scans, 100, "tables")
     else:
         for number in range(passes):
             renews: Renewal = "offsets" if number else "codebooks"

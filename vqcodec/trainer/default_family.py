@@ -6,6 +6,7 @@ with a ``manifest.csv`` and what earlier stages left in the run folder, and can 
 ``samples``      rows for the context networks (train and val)
 ``contexts``     the context networks and their first tables
 ``mask``         the mask networks
+``holes``        the networks that find background inside of the coded region, with an encoder
 ``weights``      tables and centroids from real encodings; the weights file
 ``pairs``        original and decoded scans, made with that weights file
 ``restoration``  the restoration network; then run ``weights`` again
@@ -27,11 +28,12 @@ from ..registry import read_weights
 from .build_contexts import build
 from .build_model import build_model
 from .context_samples import collect as collect_samples
+from .hole_prior import build_holes
 from .mask_prior import build_mask
 from .restoration import collect as collect_pairs
 from .restoration import load_pairs, train
 
-STAGES = ("samples", "contexts", "mask", "weights", "pairs", "restoration")
+STAGES = ("samples", "contexts", "mask", "holes", "weights", "pairs", "restoration")
 
 
 def run(stage: str, options: argparse.Namespace) -> None:
@@ -49,11 +51,15 @@ def run(stage: str, options: argparse.Namespace) -> None:
             build(folder / "samples-train", folder / "samples-val", folder, group, start)
     elif stage == "mask":
         build_mask(root, folder, options.masks, steps=2000)
+    elif stage == "holes":
+        encoder = weights if weights.exists() else options.start
+        build_holes(root, folder, encoder, options.ragged, steps=4000)
     elif stage == "weights":
         print(build_model(root, folder, weights, options.id, options.scans, 3, start))
     elif stage == "pairs":
-        collect_pairs(root, weights, folder / "pairs-val", 8, "val")
-        collect_pairs(root, weights, folder / "pairs-train", options.pairs, "train")
+        encoder = weights if weights.exists() else options.start
+        collect_pairs(root, encoder, folder / "pairs-val", 8, "val")
+        collect_pairs(root, encoder, folder / "pairs-train", options.pairs, "train")
     else:
         train(
             load_pairs(folder / "pairs-train"),
@@ -90,6 +96,7 @@ def main() -> None:
     parser.add_argument("--id", default="wavelet-local")
     parser.add_argument("--jobs", type=int, default=300, help="scans to draw samples from")
     parser.add_argument("--masks", type=int, default=60)
+    parser.add_argument("--ragged", type=int, default=60, help="scans to find holes in")
     parser.add_argument("--scans", type=int, default=50, help="scans a refinement pass encodes")
     parser.add_argument("--pairs", type=int, default=190)
     parser.add_argument("--width", type=int, default=48, help="channels of the restoration")
