@@ -14,6 +14,7 @@ from .bd_rate_report import FOOTNOTES, notes, requirements, table
 from .bd_rate_scan import ScanResult, measured_scan, points_before
 from .curves import usable
 from .documents import Document, data_hashes, started, write
+from .earlier_peers import earlier_peers
 from .own_curve import (
     NoEffortError,
     OwnCodec,
@@ -38,6 +39,12 @@ QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D", "SZ3", "JPEG 2000")
 @scan_options
 @click.option("--peers", "names", type=click.Choice(PEER_NAMES), multiple=True, help="Repeat.")
 @click.option("--peers-only", is_flag=True, help="Measure the peers alone; fills their cache.")
+@click.option(
+    "--peers-from",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Results whose curves of peers are taken over where --peers leaves them out.",
+)
 @click.option("--model", help="Id, or path of a weights file. [the default model]")
 @click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
 @click.option(
@@ -54,6 +61,7 @@ def bd_rate_command(
     subjects: tuple[str, ...],
     names: tuple[str, ...],
     peers_only: bool,
+    peers_from: Path | None,
     model: str | None,
     effort: int | None,
     axes: str,
@@ -87,27 +95,35 @@ def bd_rate_command(
         "sources": sources_hash(),
     }
     before = points_before(output, settings)
+    earlier = earlier_peers(peers_from)
+    measured = [peer.name for peer in peers]
+    taken: set[str] = set()
     results: list[ScanResult] = []
+    columns = measured
     with findable(model):
-        for _, scan in loaded(entries):
-            known = before.get(scan.name, ())
-            results.append(measured_scan(scan, codec, peers, axes == "3", say, known=known))
+        for entry, scan in loaded(entries):
+            known, held = before.get(scan.name, ()), earlier.of(entry.sha256, measured)
+            taken |= {each.peer for each in held}
+            results.append(
+                measured_scan(scan, codec, peers, axes == "3", say, known=known, earlier=held)
+            )
+            columns = [name for name in PEER_NAMES if name in (*measured, *taken)]
             document = Document(
                 name="bd-rate",
                 title="Bytes saved: Bjontegaard rate differences",
                 command="python -m benchmarks bd-rate" + (" --quick" if quick else ""),
-                tables=tuple(difference_tables(results, [peer.name for peer in peers])),
+                tables=tuple(difference_tables(results, columns)),
                 plots=tuple(curve_plots(results)),
                 settings=settings,
                 data=data_hashes(entries),
                 records=tuple(one.record() for one in results),
-                not_measured=(*missing, *notes(results)),
+                not_measured=(*earlier.note(taken), *missing, *notes(results)),
             )
             write(output, record, document)
-    click.echo("\n" + table(results, [peer.name for peer in peers]))
-    for found in difference_tables(results, [peer.name for peer in peers])[1:]:
+    click.echo("\n" + table(results, columns))
+    for found in difference_tables(results, columns)[1:]:
         click.echo("\n" + as_text(found))
-    for line in (*missing, *notes(results)):
+    for line in (*earlier.note(taken), *missing, *notes(results)):
         click.echo(line)
     click.echo("\n" + FOOTNOTES)
     if codec is not None:

@@ -77,6 +77,7 @@ def measured_scan(
     say: Callable[[str], None] = lambda line: None,
     cache: Path | None = None,
     known: Sequence[Point] = (),
+    earlier: Sequence[Curve] = (),
 ) -> ScanResult:
     """Measure a scan.
 
@@ -95,6 +96,8 @@ def measured_scan(
         Folder of the peers' cache.
     known : sequence of Point
         Points of vqcodec that were measured before, if they were.
+    earlier : sequence of Curve
+        Curves of other peers from a run before.
     """
     notes: list[str] = []
     points: list[Point] = []
@@ -108,14 +111,18 @@ def measured_scan(
         try:
             tried = peer if all_axes else on_best_axis(peer, scan, cache)
             curves.append(curve(tried, scan, LOW_PERCENT, HIGH_PERCENT, cache))
-            if codec is not None:
-                found = best_difference(curves[-1], points, LOW_PERCENT, HIGH_PERCENT)
-                differences[peer.name] = found
-                similarity_differences[peer.name] = best_difference(
-                    curves[-1], points, LOW_PERCENT, HIGH_PERCENT, similarity
-                )
-        except (RuntimeError, NoDifferenceError) as error:  # imagecodecs and ffmpeg: the former
+        except RuntimeError as error:  # of imagecodecs and ffmpeg
             notes.append(f"{peer.name}: {error}")
+    curves += earlier
+    for each in curves if codec is not None else ():
+        try:
+            found = best_difference(each, points, LOW_PERCENT, HIGH_PERCENT)
+            differences[each.peer] = found
+            similarity_differences[each.peer] = best_difference(
+                each, points, LOW_PERCENT, HIGH_PERCENT, similarity
+            )
+        except NoDifferenceError as error:
+            notes.append(f"{each.peer}: {error}")
     return ScanResult(
         scan=scan.name,
         group=scan.group,

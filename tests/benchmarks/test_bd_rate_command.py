@@ -288,3 +288,42 @@ def test_a_run_goes_on_where_it_was_ended(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(command, "sources_hash", lambda: "another program")
     run("--effort", "2")
     assert coded == 3 * list(LEVELS)
+
+
+@pytest.mark.usefixtures("small_rates")
+def test_curves_of_peers_are_taken_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entry = scans.Entry("a.nii.gz", "test", "oasis_1", "O", "T1w", "a hash")
+    monkeypatch.setenv("VQCODEC_BENCH_CACHE", str(tmp_path / "cache"))
+    names = {"both": ("SVT-AV1 p4", "x265 slow"), "one": ("SVT-AV1 p4",)}
+    monkeypatch.setattr(
+        command, "chosen_peers", lambda chosen: [stub_peer(name) for name in names[chosen[0]]]
+    )
+    monkeypatch.setattr(command, "own_codec", lambda **options: half_codec())
+    monkeypatch.setattr(scans, "entries", lambda *args, **named: [entry])
+    monkeypatch.setattr(scans, "load", lambda entry, grid: SCAN)
+    monkeypatch.setattr(command, "started", lambda: {"date": "yesterday", "commit": "abc"})
+
+    def run(which: str, *words: str) -> tuple[dict[str, object], str]:
+        output = tmp_path / f"{which}.json"
+        arguments = ["--scans", "oasis_1", "--json", str(output), *words]
+        monkeypatch.setattr(command, "QUICK_PEERS", (which,))
+        done = CliRunner().invoke(command.bd_rate_command, ["--quick", *arguments])
+        assert done.exit_code == 0, done.output
+        return json.loads(output.read_text()), done.output
+
+    first, _ = run("both")
+    again, said = run("one", "--peers-from", str(tmp_path / "both.json"))
+    line = "x265 slow: curves of yesterday, commit abc"
+    assert line in said
+    assert line in again["not_measured"]  # type: ignore[operator]
+    held, taken = (
+        {curve["peer"]: curve for curve in document["records"][0]["curves"]}  # type: ignore[index]
+        for document in (first, again)
+    )
+    assert taken == held
+    (tmp_path / "other.json").write_text("{}")
+    done = CliRunner().invoke(
+        command.bd_rate_command, ["--quick", "--peers-from", str(tmp_path / "other.json")]
+    )
+    assert done.exit_code == 1
+    assert "no results of bd-rate" in done.output
