@@ -18,7 +18,7 @@ from .phantoms import head, nifti
 EARLIER = "vqcodec-t1-3"
 
 
-def ragged(shape: tuple[int, ...] = (70, 60, 66), seed: int = 0) -> np.ndarray:
+def ragged(shape: tuple[int, ...] = (66, 46, 42), seed: int = 0) -> np.ndarray:
     """A noisy head whose dark voxels were set to zero by a threshold."""
     values = head(shape, seed=seed)
     return np.where(values < 250, 0, values).astype(np.int16)
@@ -28,7 +28,7 @@ def encode(array: np.ndarray, **options: object) -> VQZ:
     return vqcodec.encode(nifti(array), device="cpu", force=True, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("effort", [1, 5, 9])
+@pytest.mark.parametrize("effort", [1, 9])
 def test_zeros_stay_zeros_and_nothing_else_becomes_one(effort: int) -> None:
     source = ragged()
     vqz = encode(source, quality=4, effort=effort)
@@ -46,7 +46,7 @@ def test_fewer_bytes_than_the_outline_took() -> None:
 
 
 def test_a_smooth_outline_has_no_holes() -> None:
-    vqz = encode(head((70, 60, 66)).astype(np.int16), quality=4)
+    vqz = encode(head((66, 46, 42)).astype(np.int16), quality=4)
     assert not vqz.container.has(SectionKind.HOLES)
     assert vqz.container.incompatible == 0
 
@@ -63,7 +63,7 @@ def test_a_region_is_what_it_is_in_the_whole() -> None:
 
 def test_scaled_and_turned_and_in_frames() -> None:
     """Zero is stored as something else where there is an intercept."""
-    frames = np.stack((ragged(seed=1), head((70, 60, 66)).astype(np.int16)), axis=-1)
+    frames = np.stack((ragged(seed=1), head((66, 46, 42)).astype(np.int16)), axis=-1)
     volume = nifti(frames + np.int16(50), slope=0.5, inter=-25.0)
     vqz = vqcodec.encode(volume, quality=4, device="cpu", force=True)
     assert vqz.container.has(SectionKind.HOLES, 0)
