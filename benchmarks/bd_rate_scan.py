@@ -19,7 +19,7 @@ from .bd_rate import (
     rate_reaching,
     similarity,
 )
-from .curves import Curve, Figures, Point, curve, point
+from .curves import Curve, Point, curve, point, point_of
 from .own_curve import OURS, OwnCodec, own_points
 from .peers import Peer
 from .scans import PAPER_GRID, Scan
@@ -145,9 +145,7 @@ def points_before(document: Path | None, settings: Mapping[str, Any]) -> dict[st
     if held.get("settings") != json.loads(json.dumps(settings)):
         return {}
     return {
-        record["scan"]: [
-            Point(**{**each, "figures": Figures(**each["figures"])}) for each in record["points"]
-        ]
+        record["scan"]: list(map(point_of, record["points"]))
         for record in held["records"]
         if not any(note.startswith(OURS) for note in record["notes"])
     }

@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -65,6 +66,11 @@ class Point:
     encode_seconds: float
     decode_seconds: float
     figures: Figures
+
+
+def point_of(held: Mapping[str, Any]) -> Point:
+    """A point as a results file holds it."""
+    return Point(**{**held, "figures": Figures(**held["figures"])})
 
 
 @dataclass(frozen=True)

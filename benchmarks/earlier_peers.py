@@ -6,11 +6,10 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
-from .curves import Curve, Figures, Point
+from .curves import Curve, point_of
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,13 @@ def earlier_peers(path: Path | None) -> EarlierPeers:
     try:
         held = json.loads(path.read_text("utf-8"))
         curves = {
-            held["data"][record["scan"]]: tuple(_curve(each) for each in record["curves"])
+            held["data"][record["scan"]]: tuple(
+                Curve(each["peer"], tuple(map(point_of, each["points"])))
+                for each in record["curves"]
+            )
             for record in held["records"]
         }
         origin = f"{held['machine']['date']}, commit {held['machine']['commit']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise click.ClickException(f"{path}: no results of bd-rate ({error})") from None
     return EarlierPeers(origin, curves)
-
-
-def _curve(held: Mapping[str, Any]) -> Curve:
-    points = (Point(**{**each, "figures": Figures(**each["figures"])}) for each in held["points"])
-    return Curve(held["peer"], tuple(points))

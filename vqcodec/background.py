@@ -86,14 +86,15 @@ def solid_background(values: NDArray[Any], value: float = 0.0) -> Mask | None:
     count = np.count_nonzero(flat)
     if count < BACKGROUND_SHARE * flat.size:
         return None
-    if _boundary_faces(flat) <= MAX_FACES_PER_VOXEL * min(count, flat.size - count):
+    if boundary_faces(flat) <= MAX_FACES_PER_VOXEL * min(count, flat.size - count):
         return flat
     eroded = ndimage.minimum_filter(flat.view(np.uint8), SOLID_SIDE)
     solid: Mask = ndimage.maximum_filter(eroded, SOLID_SIDE).astype(bool)
     return solid if np.count_nonzero(solid) >= SOLID_SHARE * solid.size else None
 
 
-def _boundary_faces(mask: Mask) -> int:
+def boundary_faces(mask: Mask) -> int:
+    """Faces between voxels inside and outside of a mask; its sides are none."""
     return sum(int(np.count_nonzero(np.diff(mask, axis=axis))) for axis in range(mask.ndim))
 
 

@@ -31,7 +31,7 @@ from .hole_contexts import (
     inner,
 )
 from .level_contexts import Coefficients
-from .mask import LOGIT_CLASS_BITS, LOGIT_CLASSES, LOGIT_ORIGIN
+from .mask import LOGIT_CLASSES, logit_classes
 from .network import Networks
 from .preview import LEVEL_RANGE, brightness, low_pass_of_fine, tile_voxels
 from .stream import Decoder, Encoder, TableSet, joined, separated
@@ -88,7 +88,7 @@ def tables_of(
     at_once = model.networks.positions_at_once
     for some in np.split(dark, range(at_once, len(dark), at_once)):
         logits = model.networks.outputs(lattice, columns, context.inputs(voxels[some]))[0]
-        found[some] = np.clip((logits + LOGIT_ORIGIN) >> LOGIT_CLASS_BITS, 0, LOGIT_CLASSES - 1)
+        found[some] = logit_classes(logits)
     return found
 
 

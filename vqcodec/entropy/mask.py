@@ -133,6 +133,12 @@ def _mixed(wide: Mask) -> Mask:
     return high & ~low
 
 
+def logit_classes(logits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Class of each output of a network that foretells one of two symbols."""
+    classes: NDArray[np.int64] = (logits + LOGIT_ORIGIN) >> LOGIT_CLASS_BITS
+    return np.clip(classes, 0, LOGIT_CLASSES - 1)
+
+
 def phase_tables(
     model: MaskModel, context: LatticeContext, level: int, phase: int, coded: NDArray[np.intp]
 ) -> NDArray[np.int64]:
@@ -147,7 +153,7 @@ def phase_tables(
     for start in range(0, len(open_positions), ROWS_AT_ONCE):
         chunk = open_positions[start : start + ROWS_AT_ONCE]
         logits = model.networks.outputs(network, columns, context.matrix(phase, coded[chunk]))[0]
-        tables[chunk] = np.clip((logits + LOGIT_ORIGIN) >> LOGIT_CLASS_BITS, 0, LOGIT_CLASSES - 1)
+        tables[chunk] = logit_classes(logits)
     return tables + group * MASK_CLASSES
 
 
