@@ -6,7 +6,7 @@ input of a whole phase is a view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +37,22 @@ from .tiling import Tiling
 WIDE_BORDER, NARROW_BORDER = 2, 1
 MEAN_UNIT = 16
 FIXED = ("constant", "step")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where one input is read.
+
+    Attributes
+    ----------
+    source : ndarray of int8
+        ``(tiles, d, h, w)`` with or without borders, ``(tiles,)``, or one value for all.
+    start : int
+        Flat index into it of the input of the first position.
+    """
+
+    source: NDArray[np.int8]
+    start: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,8 @@ class SplitContext:
         self.around = Surroundings(
             ancestors.parent is not None, ancestors.grandparent is not None, has_wide
         )
-        self._step = min(max(step_index >> 3, 0), STEP_MAX)
+        self._step = np.array([min(max(step_index >> 3, 0), STEP_MAX)], np.int8)
+        self._constant = np.array([CONSTANT_VALUE], np.int8)
         bordered = (len(tiling.chosen), *(n + 2 for n in tiling.lattice))
         self._own = np.zeros((len(BANDS), len(CORNERS), 2, *bordered), np.int8)
         shares = tiling.cut(fractions, border=2).astype(np.int8)
@@ -145,6 +162,21 @@ class SplitContext:
         """Columns of :meth:`matrix` for a band and phase."""
         return inputs_of(band, phase, self.around)
 
+    def readings(self, band: int, phase: int) -> Iterator[Reading]:
+        """Where the inputs of a band and phase are read, as :meth:`inputs` lists them."""
+        for entry in self.inputs(band, phase):
+            if entry.kind in FIXED:
+                yield Reading(self._constant if entry.kind == "constant" else self._step, 0)
+            elif entry.kind == "wide":
+                yield Reading(self._wide[entry.column], 0)
+            else:
+                source, border = self._source(entry)
+                yield Reading(source, _start(source.shape[1:], border, tuple(entry.shift)))
+
+    def places(self, positions: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
+        """Tile and place within its lattice of flat indices into the lattices of all tiles."""
+        return np.unravel_index(positions, (self._own.shape[3], *self.tiling.lattice))
+
     def matrix(self, band: int, phase: int, positions: NDArray[np.intp]) -> NDArray[np.int8]:
         """Inputs of some positions, flat indices into the lattices of all tiles.
 
@@ -153,22 +185,18 @@ class SplitContext:
         ndarray of int8
             ``(len(inputs), len(positions))``.
         """
-        tile, *place = np.unravel_index(positions, (self._own.shape[3], *self.tiling.lattice))
-        entries = self.inputs(band, phase)
-        out = np.empty((len(entries), len(positions)), np.int8)
+        places = self.places(positions)
+        out = np.empty((len(self.inputs(band, phase)), len(positions)), np.int8)
         corners: dict[tuple[int, ...], NDArray[np.intp]] = {}
-        for row, entry in zip(out, entries, strict=True):
-            if entry.kind in FIXED:
-                row[...] = CONSTANT_VALUE if entry.kind == "constant" else self._step
-            elif entry.kind == "wide":
-                sums = self._wide[entry.column]
-                sums.take(positions if sums.ndim > 1 else tile, out=row, mode="clip")
-            else:
-                source, border = self._source(entry)
-                corner = corners.get(source.shape)
-                if corner is None:
-                    corner = corners[source.shape] = _corner_indices(source.shape, tile, place)
-                _from(source, border, entry.shift).take(corner, out=row, mode="clip")
+        for row, reading in zip(out, self.readings(band, phase), strict=True):
+            source = reading.source
+            if source.size == 1:
+                row[...] = source
+                continue
+            corner = corners.get(source.shape)
+            if corner is None:
+                corner = corners[source.shape] = corner_indices(source.shape, places)
+            source.reshape(-1)[reading.start :].take(corner, out=row, mode="clip")
         return out
 
     def _source(self, entry: Input) -> tuple[NDArray[np.int8], int]:
@@ -180,19 +208,14 @@ class SplitContext:
         return self._own[entry.band, entry.lattice, entry.part], 1
 
 
-def _corner_indices(
-    shape: tuple[int, ...], tile: NDArray[np.intp], place: Sequence[NDArray[np.intp]]
+def corner_indices(
+    shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]
 ) -> NDArray[np.intp]:
-    """Flat indices of positions in an array with borders, as if it had none before them."""
-    flat = tile
-    for axis, side in zip(place, shape[1:], strict=True):
+    """Flat indices of places in a source of this shape, as if it had no borders before them."""
+    flat = places[0]
+    for axis, side in zip(places[1:], shape[1:], strict=False):
         flat = flat * side + axis
     return flat
-
-
-def _from(source: NDArray[np.int8], border: int, shift: Sequence[int]) -> NDArray[np.int8]:
-    """The array from where an input of the first position lies, flat."""
-    return source.reshape(-1)[_start(source.shape[1:], border, tuple(shift)) :]
 
 
 @lru_cache(maxsize=4096)

@@ -48,6 +48,11 @@ class Pair:
     step: float
 
 
+def plain_model(model: WaveletModel) -> WaveletModel:
+    """The model without its restoration."""
+    return replace(model, restoration=None)
+
+
 def make_pair(model: WaveletModel, x_DHW: NDArray[np.float32], step_index: int) -> Pair:
     """Encode and decode one scan, without restoration."""
     background = solid_background(x_DHW)
@@ -60,7 +65,7 @@ def make_pair(model: WaveletModel, x_DHW: NDArray[np.float32], step_index: int) 
     _, coefficients = encoder.encode(step_index)
     shape = padded_to_four(x.shape)
     pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
-    plain = replace(model, restoration=None)
+    plain = plain_model(model)
     whole = np.ones(shape, bool)
     decoded = reconstruct_coefficients(plain, coefficients, step_index, whole, on).numpy()
     return Pair(
@@ -141,7 +146,7 @@ def _draw(
     return original, decoded, mask, torch.tensor(steps)
 
 
-def _errors(network: RestorationNetwork, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+def errors(network: RestorationNetwork, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Mean squared foreground error, in squared steps, before and after; each ``(B,)``."""
     original, decoded, mask, steps = batch
     edge = network.halo * BLOCK
@@ -149,7 +154,7 @@ def _errors(network: RestorationNetwork, batch: tuple[Tensor, ...]) -> tuple[Ten
     inputs = network_inputs(decoded, mask, steps)[..., 1:-1, 1:-1, 1:-1]
     correction = from_blocks(network(inputs, steps.log2()))
     wanted = (original - decoded[inner]) / steps[:, None, None, None]
-    is_whole_head = mask.amin(dim=(1, 2, 3), keepdim=True) > 0
+    is_whole_head = mask[inner].amin(dim=(1, 2, 3), keepdim=True) > 0
     weight = torch.where(is_whole_head & (original < AIR), AIR_WEIGHT, mask[inner])
     total = weight.sum(dim=(1, 2, 3)).clamp_min(1)
     before = (weight * wanted.square()).sum(dim=(1, 2, 3)) / total
@@ -164,7 +169,7 @@ def gains(network: RestorationNetwork, pairs: list[Pair], patches: int = 6) -> N
     with torch.no_grad():
         for number, pair in enumerate(pairs):
             batch = _draw([pair], patches, network.halo, np.random.default_rng(number))
-            before, after = _errors(network, batch)
+            before, after = errors(network, batch)
             found.append(10 * np.log10(before.mean().item() / after.mean().item()))
     network.train()
     return np.array(found)
@@ -190,7 +195,7 @@ def train(
     )
     started = time.perf_counter()
     for step in range(1, steps + 1):
-        before, after = _errors(network, _draw(pairs, batch, network.halo, rng))
+        before, after = errors(network, _draw(pairs, batch, network.halo, rng))
         loss = (after / before.clamp_min(1e-3)).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
