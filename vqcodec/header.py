@@ -37,7 +37,9 @@ class Family:
 
 
 FAMILIES = {
-    "wavelet": Family(("context-range-1", "context-tiles-1"), 3, STEP_INDEX_RANGE, 4),
+    "wavelet": Family(
+        ("context-range-1", "context-tiles-1", "context-tiles-2"), 3, STEP_INDEX_RANGE, 4
+    ),
     "paper": Family(("code-range-1",), 64, (0, 0), 64),
 }
 

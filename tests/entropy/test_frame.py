@@ -59,7 +59,7 @@ def random_coefficients(geometry: FrameGeometry, seed: int, size: float) -> Coef
 def encoded(
     model: ContextModel, geometry: FrameGeometry, step_index: int, wanted: Coefficients
 ) -> tuple[Levels, Coefficients]:
-    def quantiser(split: int, _: SplitModel, tiling: Tiling):  # type: ignore[no-untyped-def]
+    def quantiser(split: int, _: SplitModel, tiling: Tiling, look: object):  # type: ignore[no-untyped-def]
         cut = tiling.cut(wanted.details[split])
 
         def quantise(at: Phase) -> np.ndarray:

@@ -9,7 +9,13 @@ MODEL = VECTORS / "model-tiny.safetensors"
 PAPER_MODEL = VECTORS / "model-tiny-paper.safetensors"
 TILES_MODEL = VECTORS / "model-tiny-tiles.safetensors"
 HOLES_MODEL = VECTORS / "model-tiny-holes.safetensors"
-MODELS = {"paper": PAPER_MODEL, "tiles": TILES_MODEL, "holes": HOLES_MODEL}
+TRELLIS_MODEL = VECTORS / "model-tiny-trellis.safetensors"
+MODELS = {
+    "paper": PAPER_MODEL,
+    "tiles": TILES_MODEL,
+    "holes": HOLES_MODEL,
+    "trellis": TRELLIS_MODEL,
+}
 EXPECTED = VECTORS / "good-expected.json"
 
 

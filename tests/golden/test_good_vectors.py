@@ -25,11 +25,21 @@ from vqcodec.formats.volumes import read_volume
 from vqcodec.registry import read_weights
 from vqcodec.vqz import VQZ, entropy_model_of, verify
 
-from .places import EXPECTED, HOLES_MODEL, MODEL, PAPER_MODEL, TILES_MODEL, VECTORS, model_of
+from .places import (
+    EXPECTED,
+    HOLES_MODEL,
+    MODEL,
+    PAPER_MODEL,
+    TILES_MODEL,
+    TRELLIS_MODEL,
+    VECTORS,
+    model_of,
+)
 from .tiny_holes import tiny_holes_tensors, write_tiny_holes
 from .tiny_model import tiny_tensors, write_tiny_model
 from .tiny_paper import tiny_paper_tensors, write_tiny_paper
 from .tiny_tiles import tiny_tiles_tensors, write_tiny_tiles
+from .tiny_trellis import tiny_trellis_tensors, write_tiny_trellis
 from .volumes import SCANS, Scan
 
 MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] = {
@@ -37,6 +47,7 @@ MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] 
     PAPER_MODEL: (write_tiny_paper, tiny_paper_tensors),
     TILES_MODEL: (write_tiny_tiles, tiny_tiles_tensors),
     HOLES_MODEL: (write_tiny_holes, tiny_holes_tensors),
+    TRELLIS_MODEL: (write_tiny_trellis, tiny_trellis_tensors),
 }
 NEWER = "newer-minor"
 NAMES = [scan.name for scan in SCANS] + [NEWER]

@@ -33,11 +33,14 @@ class Scan:
     text: str
     error: float = 0.05
     exact: Mapping[str, Any] | None = None
+    effort: int = 5
 
     @property
     def options(self) -> dict[str, Any]:
         """How it is compressed."""
-        return {"quality": self.quality} if self.exact is None else dict(self.exact)
+        if self.exact is not None:
+            return dict(self.exact)
+        return {"quality": self.quality, "effort": self.effort}
 
 
 def grid(*shape: int) -> list[Array]:
@@ -244,6 +247,7 @@ def far_apart(folder: Path) -> Path:
 
 
 LOSSLESS = {"lossless": True}
+TRELLIS = "coder `context-tiles-2`"
 
 SCANS = (
     Scan("int16-masked", int16_masked, 7, "int16 scan whose background is exactly zero"),
@@ -292,6 +296,20 @@ SCANS = (
     Scan("holes-coarse-step", ragged_float, 1, "holes: float32, a coarse step", 0.3),
     Scan("holes-fine-step", ragged_float, 6, "holes: a fine step"),
     Scan("holes-turned", ragged_turned, 3, "holes: axes permuted and flipped", 0.2),
+    Scan("trellis-int16-masked", balls, 5, f"{TRELLIS}: two balls in 70x66x40, four tiles"),
+    Scan("trellis-float32-whole", float32_whole, 7, f"{TRELLIS}: no background"),
+    Scan("trellis-4d", frames_4d, 6, f"{TRELLIS}: masked, constant, whole frame"),
+    Scan("trellis-one-voxel-inside", one_voxel_inside, 7, f"{TRELLIS}: one voxel inside"),
+    Scan("trellis-thin", three_tiles, 7, f"{TRELLIS}: 3x5x140 voxels, three tiles"),
+    Scan("trellis-ragged", ragged_float, 1, f"{TRELLIS}: holes", 0.3),
+    Scan("trellis-three-stages", fine_steps, 14, f"{TRELLIS}: fine steps, three stages"),
+    Scan(
+        "trellis-not-ahead",
+        balls,
+        5,
+        f"{TRELLIS}: labels of an encoder that does not look ahead",
+        effort=1,
+    ),
     Scan("exact-lossless", exact_turned, 0, "lossless: axes turned, slope, mask", 0, LOSSLESS),
     Scan("exact-bytes", exact_bytes, 0, "lossless: uint8", 0, LOSSLESS),
     Scan("exact-4d", frames_4d, 0, "lossless: three frames", 0, LOSSLESS),

@@ -1,4 +1,4 @@
-"""Sections 11.9 to 11.11 and 15 of the specification: the level streams."""
+"""Sections 11.9 to 11.11, 15 and 18 of the specification: the level streams."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .tiles import Tile, WideSums, is_inside, tiles_of
 LATTICES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
 CUBE = list(product((-1, 0, 1), repeat=3))
 RING = [offset for offset in CUBE if offset != (0, 0, 0)]
+NEXT = np.array(((0, 2), (2, 0), (1, 3), (3, 1)))
 CROSS = [(0, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
 PLACES = (655, 1966, 3932, 6554, 10486, 16384, 26214, 39322, 55706, 78643, 111411, 163840)
 
@@ -68,18 +69,27 @@ def columns(
 
 
 def decode_lattice(
-    stream: Stream, tensors: Tensors, group: str, network: int, inputs: np.ndarray
+    stream: Stream,
+    tensors: Tensors,
+    group: str,
+    network: int,
+    inputs: np.ndarray,
+    second: np.ndarray,
 ) -> list[int]:
-    """Coefficients of one lattice, in raster order."""
+    """What is coded of one lattice, in raster order: coefficients, or labels with a trellis.
+
+    ``second`` is 1 where a label is of the second quantiser.
+    """
     location, scale = outputs(tensors, group, network, inputs).T
     place = (abs(location)[:, None] >= np.array(PLACES)).sum(axis=1)
     table = 13 * np.clip((scale + 360448) >> 14, 0, 47) + place
     base = np.where(place == 12, (abs(location) + 32768) >> 16, 0)
+    table = table + 624 * second
     read = stream.in_order if is_tiled(tensors) else stream.grouped
     symbols = read(table.tolist(), tensors[f"{group}/symbols"])
     residuals = [symbol - 8 for symbol in symbols]
     escapes = [index for index, symbol in enumerate(symbols) if symbol == 17]
-    rows = [table[index] // 13 if is_tiled(tensors) else 0 for index in escapes]
+    rows = [table[index] % 624 // 13 if is_tiled(tensors) else 0 for index in escapes]
     values = stream.signed(rows, tensors[f"{group}/escapes"])
     for index, e in zip(escapes, values, strict=True):
         residuals[index] = e + 8 if e > 0 else e - 8 if e < 0 else 0
@@ -88,15 +98,25 @@ def decode_lattice(
 
 
 def is_tiled(tensors: Tensors) -> bool:
-    """Whether the model is for coder ``context-tiles-1``."""
+    """Whether the model is for a coder whose fine level is cut into tiles."""
     return "maps/wide" in tensors
+
+
+def is_trellis(tensors: Tensors) -> bool:
+    """Whether the model is for coder ``context-tiles-2``."""
+    return len(tensors["contexts/0/symbols"]) == 1248
+
+
+def told_step(step: int, tensors: Tensors) -> int:
+    """Step index that networks are told."""
+    return step - 64 if is_trellis(tensors) else step
 
 
 class Frame:
     """What is known of a frame before its coefficients are read."""
 
     def __init__(self, foreground: np.ndarray, step: int, tensors: Tensors) -> None:
-        self.step, self.tensors = step, tensors
+        self.step, self.tensors = told_step(step, tensors), tensors
         self.coded, self.eighths = coded_coefficients(foreground), foreground_eighths(foreground)
 
     def decode_split(
@@ -114,6 +134,7 @@ class Frame:
                 wide.see_parent(parent.inputs[:, 0, 1:-1, 1:-1, 1:-1], eighths[split + 1], inside)
             if grandparent is not None:
                 wide.see_grandparent(grandparent.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+        states = np.zeros([-(-n // 2) for n in eighths[split].shape], np.int64)
         group, here = f"contexts/{min(split, 3)}", is_inside(eighths[split].shape, split, tile)
         for band, number in product(range(7), range(8)):
             places = np.argwhere(self.coded[split][band] & here)
@@ -123,7 +144,13 @@ class Frame:
             x = columns(own, parent, eighths[split], self.step, band, places)
             if wide is not None:
                 x = np.concatenate((x, wide.columns(band, number, places)), axis=1)
-            q = decode_lattice(stream, tensors, group, 8 * band + number, x)
+            site = tuple((places >> 1).T)
+            second = states[site] >> 1 if is_trellis(tensors) else np.zeros(len(places), np.int64)
+            q = decode_lattice(stream, tensors, group, 8 * band + number, x, second)
+            if is_trellis(tensors):
+                labels = np.array(q)
+                states[site] = NEXT[states[site], labels % 2]
+                q = list(2 * labels - np.sign(labels) * second)
             own.store(band, LATTICES[number], places, q)
         return own
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from .coefficients import CUBE, LATTICES, RING
+from .coefficients import CUBE, LATTICES, RING, told_step
 from .container import require
 from .networks import Tensors, around, outputs
 from .streams import Stream
@@ -115,7 +115,8 @@ def decode_holes(
                 x[:, 53 + k] = np.where(around(surrounded, 2, p, offset), -8, 8)
             wide = product(range(-2, 3), repeat=3)
             x[:, 79] = sum(1 - around(surrounded, 2, p, offset) for offset in wide)
-            x[:, 80], x[:, 81], x[:, 82] = 8 * steepness, min(max(step_index >> 3, 0), 120), 16
+            told = told_step(step_index, tensors)
+            x[:, 80], x[:, 81], x[:, 82] = 8 * steepness, min(max(told >> 3, 0), 120), 16
             logits = outputs(tensors, "holes", number, x)[:, 0]
             tables = np.clip((logits + (1 << 19)) >> 14, 0, 63)
             tables[around(above, 8, local, (0, 0, 0)) >= BRIGHT[steepness]] = 64

@@ -1,4 +1,4 @@
-"""Sections 6.2, 11.1, 11.3, 12.1, 14 and 17 of the specification: a file and its grids of codes."""
+"""Sections 6.2, 11.1, 11.3, 12.1, 14, 17 and 18 of VQZ.md: a file and its grids of codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .codes import decode_codes
-from .coefficients import decode_levels, is_tiled
+from .coefficients import decode_levels, is_tiled, is_trellis
 from .container import require, unpack
 from .exact import decode_exact
 from .holes import decode_holes
@@ -21,7 +21,10 @@ from .networks import Tensors
 from .weights import read_weights
 
 COARSE, MIDDLE, FINE, MASK, NONFINITE, RESIDUAL, HOLES = 1, 2, 3, 4, 6, 7, 10
-ENTROPY = {"wavelet": ("context-range-1", "context-tiles-1"), "paper": ("code-range-1",)}
+ENTROPY = {
+    "wavelet": ("context-range-1", "context-tiles-1", "context-tiles-2"),
+    "paper": ("code-range-1",),
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def read(path: Path, weights: Path) -> Reading:
     tensors, identity = read_weights(weights)
     require(identity == header["model"]["sha256"], "identity", "ModelUnavailableError")
     if family == "wavelet":
-        coder = ENTROPY[family][is_tiled(tensors)]
+        coder = ENTROPY[family][is_tiled(tensors) + is_trellis(tensors)]
         require(header["entropy"] == coder, "the coder is not that of the model")
     volume = header["volume"]
     source = (*volume["shape"], 1, 1)

@@ -24,8 +24,9 @@ def tensors() -> Tensors:
 
 @pytest.fixture(scope="module")
 def statistics(tensors: Tensors) -> Statistics:
-    found = Statistics()
-    assert gather(wavelet_model(tensors), head((40, 48, 44)) / np.float32(1000), 256, found) > 0
+    model = wavelet_model(tensors)
+    found = Statistics.of(model)
+    assert gather(model, head((40, 48, 44)) / np.float32(1000), 256, found) > 0
     return found
 
 

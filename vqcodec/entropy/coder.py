@@ -9,7 +9,7 @@ into tiles, one for each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from .neighbourhood import lattice_of
 from .split_context import SplitContext
 from .split_model import SplitModel
 from .stream import Decoder, Encoder
-from .tables import ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
+from .tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
+from .trellis import integers_of, next_states, quantisers_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Phase:
     """One lattice of one band on its way through the coder.
 
     ``coded`` is the flat index of every coded coefficient within the lattices of all tiles,
-    ``bounds`` where each tile's part of it begins and ends, ``(tiles + 1,)``.
+    ``bounds`` where each tile's part of it begins and ends, ``(tiles + 1,)``. ``quantisers``,
+    with a trellis, says which of the two each coefficient is coded with; the second one's
+    tables follow those of the first.
     """
 
     band: int
@@ -36,6 +39,11 @@ class Phase:
     coded: NDArray[np.intp]
     bounds: NDArray[np.intp]
     classes: Classes
+    quantisers: NDArray[np.int64] | None = None
+
+    def integers(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Quantised coefficients of what is coded: labels, with a trellis."""
+        return values if self.quantisers is None else integers_of(values, self.quantisers)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,8 @@ class CodedSplit:
     offsets: NDArray[np.float32] | None
 
 
-#: Given a phase, its quantised values ``(N,)`` in the order of ``Phase.coded``.
+#: Given a phase, what is coded of it, ``(N,)`` in the order of ``Phase.coded``: quantised values,
+#: or labels with a trellis.
 Quantiser = Callable[[Phase], NDArray[np.int64]]
 
 
@@ -75,7 +84,10 @@ def _classes(
 
 
 def _phases(
-    model: SplitModel, context: SplitContext, support: NDArray[np.bool_]
+    model: SplitModel,
+    context: SplitContext,
+    support: NDArray[np.bool_],
+    states: NDArray[np.int8] | None = None,
 ) -> Iterator[Phase]:
     tiles, sites = len(context.tiling.chosen), int(np.prod(context.tiling.lattice))
     for band in range(len(BANDS)):
@@ -83,7 +95,11 @@ def _phases(
             coded = np.flatnonzero(lattice_of(support[band], phase))
             bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
             classes = _classes(model, context, band, phase, coded)
-            yield Phase(band, phase, coded, bounds, classes)
+            quantisers = None
+            if states is not None:
+                quantisers = quantisers_of(states[coded])
+                classes = replace(classes, table=classes.table + CLASSES * quantisers)
+            yield Phase(band, phase, coded, bounds, classes, quantisers)
 
 
 class _Split:
@@ -95,11 +111,15 @@ class _Split:
         self._lattices = (len(context.tiling.chosen), *context.tiling.lattice)
         self._q = np.zeros(shape, np.int32)
         self._offsets = None if self._table is None else np.zeros(shape, np.float32)
+        sites = int(np.prod(self._lattices))
+        self.states = np.zeros(sites, np.int8) if model.is_trellis else None
 
     def store(self, at: Phase, values: NDArray[np.int64], symbols: NDArray[np.int64]) -> None:
-        """Record the coefficients of a phase."""
+        """Record what is coded of a phase."""
         q = np.zeros(self._lattices, np.int32)
-        q.reshape(-1)[at.coded] = values
+        q.reshape(-1)[at.coded] = at.integers(values)
+        if self.states is not None:
+            self.states[at.coded] = next_states(self.states[at.coded], values)
         lattice_of(self._q[at.band], at.phase)[...] = q
         self._context.store(at.band, at.phase, q)
         if self._table is not None and self._offsets is not None:
@@ -111,6 +131,26 @@ class _Split:
     def coded(self) -> CodedSplit:
         """What was stored."""
         return CodedSplit(self._q, self._offsets)
+
+
+def provisional_phases(
+    model: SplitModel, context: SplitContext, support: NDArray[np.bool_], quantise: Quantiser
+) -> list[Phase]:
+    """All phases of a split as they would be with the first quantiser alone.
+
+    Parameters
+    ----------
+    quantise : callable
+        Chooses labels without knowing the states.
+    """
+    lattices = (len(context.tiling.chosen), *context.tiling.lattice)
+    found = []
+    for at in _phases(model, context, support):
+        q = np.zeros(lattices, np.int32)
+        q.reshape(-1)[at.coded] = 2 * quantise(at)
+        context.store(at.band, at.phase, q)
+        found.append(at)
+    return found
 
 
 def encode_split(
@@ -137,7 +177,7 @@ def encode_split(
         What the decoder will read.
     """
     split = _Split(model, context, support.shape)
-    for at in _phases(model, context, support):
+    for at in _phases(model, context, support, split.states):
         values = quantise(at)
         residual = at.classes.residual(values)
         symbols = symbols_of(residual)
@@ -168,7 +208,7 @@ def decode_split(
         If a stream cannot have been written with these tables.
     """
     split = _Split(model, context, support.shape)
-    for at in _phases(model, context, support):
+    for at in _phases(model, context, support, split.states):
         symbols = np.zeros(len(at.coded), np.int64)
         residual = np.zeros(len(at.coded), np.int64)
         for decoder, first, last in zip(decoders, at.bounds, at.bounds[1:], strict=False):

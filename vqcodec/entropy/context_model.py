@@ -21,9 +21,11 @@ from .network import IntegerNetworks
 from .split_model import SplitModel
 from .stream import TableSet
 from .tables import CLASSES, SCALE_CLASSES, SYMBOLS, check_frequencies
+from .trellis import QUANTISERS
 
 ENTROPY_ID = "context-range-1"
 TILED_ENTROPY_ID = "context-tiles-1"
+TRELLIS_ENTROPY_ID = "context-tiles-2"
 NETWORK_PARTS = ("first", "first_shift", "second", "second_bias", "last", "last_bias")
 
 OUTPUT_LIMIT = 1 << 38
@@ -59,8 +61,15 @@ class ContextModel:
         return self.companding.wide is not None
 
     @property
+    def is_trellis(self) -> bool:
+        """Whether quantisation is trellis-coded, as coder ``context-tiles-2`` does."""
+        return self.groups[0].is_trellis
+
+    @property
     def entropy_id(self) -> str:
         """Id of the coder that the model is for."""
+        if self.is_trellis:
+            return TRELLIS_ENTROPY_ID
         return TILED_ENTROPY_ID if self.is_tiled else ENTROPY_ID
 
 
@@ -138,6 +147,10 @@ def context_model(tensors: Tensors) -> ContextModel:
     has_wide = companding.wide is not None
     limits = input_limits(has_wide)
     groups = tuple(_split_model(tensors, group, limits) for group in range(len(GROUPS)))
+    if len({group.is_trellis for group in groups}) > 1:
+        raise ModelUnavailableError("some groups of splits are for a trellis, others are not")
+    if groups[0].is_trellis and not has_wide:
+        raise ModelUnavailableError("weights for a trellis hold no tensor 'maps/wide'")
     low_pass = _tables(tensors, "low_pass/escapes")
     holes = hole_model(tensors)
     return ContextModel(groups, mask_model(tensors), low_pass, companding, holes)
@@ -158,14 +171,16 @@ def _companding(tensors: Tensors) -> Companding:
 
 def _split_model(tensors: Tensors, group: int, limits: NDArray[np.float64]) -> SplitModel:
     prefix = f"contexts/{group}"
-    offsets = tensors.get(f"{prefix}/offsets")
-    if offsets is not None and offsets.shape != (CLASSES, SYMBOLS):
-        raise ModelUnavailableError(f"weights hold offsets that are not {CLASSES} x {SYMBOLS}")
     is_grouped = limits.size == INPUTS
     symbols, escapes = (_tables(tensors, f"{prefix}/{part}") for part in ("symbols", "escapes"))
-    shapes = (CLASSES, SYMBOLS), (1 if is_grouped else SCALE_CLASSES, BUCKETS)
+    is_trellis = len(symbols.frequencies) == QUANTISERS * CLASSES
+    classes = QUANTISERS * CLASSES if is_trellis else CLASSES
+    shapes = (classes, SYMBOLS), (1 if is_grouped else SCALE_CLASSES, BUCKETS)
     if (symbols.frequencies.shape, escapes.frequencies.shape) != shapes:
         raise ModelUnavailableError(f"tables of {prefix} are not of shapes {shapes}")
+    offsets = tensors.get(f"{prefix}/offsets")
+    if offsets is not None and offsets.shape != (classes, SYMBOLS):
+        raise ModelUnavailableError(f"weights hold offsets that are not {classes} x {SYMBOLS}")
     networks = _networks(tensors, prefix, limits)
     if networks.largest_output >= OUTPUT_LIMIT:
         raise ModelUnavailableError("context networks give locations beyond what is coded")

@@ -7,15 +7,17 @@ every machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from .blas import one_blas_thread
-from .coder import Phase, decode_split, encode_split
+from ..layout import STEPS_PER_OCTAVE
+from .blas import in_threads, one_blas_thread, threads_of_work
+from .coder import Phase, Quantiser, decode_split, encode_split, provisional_phases
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
@@ -59,8 +61,10 @@ class Streams:
         return len(self.mask) + sum(map(len, self.levels)) + len(self.holes or b"")
 
 
-#: Given split, its model and tiles, a function that quantises the phases of that split.
-SplitQuantiser = Callable[[int, SplitModel, Tiling], Callable[[Phase], NDArray[np.int64]]]
+#: Given labels for them, all phases of a split as they would be without a trellis.
+Look = Callable[[Quantiser], list[Phase]]
+#: Given split, its model, tiles and a look ahead, what quantises the phases of that split.
+SplitQuantiser = Callable[[int, SplitModel, Tiling, Look], Quantiser]
 
 
 @one_blas_thread()
@@ -80,13 +84,14 @@ def encode_levels(
     quantiser : callable
         Chooses the detail values, phase by phase.
     """
-    levels = LevelContexts(model.companding, geometry, step_index)
+    levels = LevelContexts(model.companding, geometry, context_index(model, step_index))
 
     def code(level: int, encoders: Sequence[Encoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
             group = model.groups[group_of(split)]
             context, support = levels.start(split, places)
-            quantise = quantiser(split, group, context.tiling)
+            look = partial(_look, levels, group, split, places)
+            quantise = quantiser(split, group, context.tiling, look)
             coded = encode_split(encoders, group, context, support, quantise)
             levels.record(split, context, coded, places)
 
@@ -99,8 +104,11 @@ def encode_levels(
     if model.is_tiled:
         every = tile_places(geometry.foreground.shape)
         encoders = {place: Encoder() for place in every}
-        for places in _batches(every):
+
+        def code_tiles(places: tuple[Sides, ...]) -> None:
             code(0, [encoders[place] for place in places], places)
+
+        in_threads(code_tiles, _batches(every))
         finest = joined([encoder.finish() for encoder in encoders.values()])
     else:
         code(0, [fine])
@@ -129,7 +137,7 @@ def decode_levels(
     FormatError
         If a stream cannot have been written with this model.
     """
-    levels = LevelContexts(model.companding, geometry, step_index)
+    levels = LevelContexts(model.companding, geometry, context_index(model, step_index))
 
     def read(level: int, decoders: Sequence[Decoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
@@ -148,16 +156,39 @@ def decode_levels(
     read(2, [coarse])
     read(1, [Decoder(streams[1])])
     if model.is_tiled:
-        for places in _batches([each for each in every if wanted is None or each in wanted]):
+
+        def read_tiles(places: tuple[Sides, ...]) -> None:
             read(0, [Decoder(parts[place]) for place in places], places)
+
+        in_threads(
+            read_tiles, _batches([each for each in every if wanted is None or each in wanted])
+        )
     else:
         read(0, [Decoder(streams[0])])
     return levels.coefficients(low_pass)
 
 
-def _batches(places: Sequence[Sides]) -> Iterator[tuple[Sides, ...]]:
-    for start in range(0, len(places), TILES_AT_ONCE):
-        yield tuple(places[start : start + TILES_AT_ONCE])
+def context_index(model: ContextModel, step_index: int) -> int:
+    """Step index that networks are told: with a trellis, that of a label."""
+    return step_index - STEPS_PER_OCTAVE if model.is_trellis else step_index
+
+
+def _look(
+    levels: LevelContexts, group: SplitModel, split: int, places: Places, quantise: Quantiser
+) -> list[Phase]:
+    context, support = levels.start(split, places)
+    return provisional_phases(group, context, support, quantise)
+
+
+def _batches(places: Sequence[Sides]) -> list[tuple[Sides, ...]]:
+    """Tiles that are coded together: about as many in each batch, for every thread some."""
+    if not places:
+        return []
+    threads = threads_of_work()
+    batches = -(-len(places) // TILES_AT_ONCE)
+    batches = min(-(-batches // threads) * threads, len(places))
+    size = -(-len(places) // batches)
+    return [tuple(places[start : start + size]) for start in range(0, len(places), size)]
 
 
 def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
@@ -189,7 +220,8 @@ def encode_background(
     """Section of the background within the coded region of a crop; None where there is none."""
     if holes is None or model.holes is None:
         return None
-    return encode_holes(model.holes, coefficients, region, holes, step_index)
+    told = context_index(model, step_index)
+    return encode_holes(model.holes, coefficients, region, holes, step_index, told)
 
 
 @one_blas_thread()
@@ -212,7 +244,8 @@ def decode_background(
         return None
     if model.holes is None:
         raise FormatError("holds a section of holes, which its model does not know")
-    return decode_holes(model.holes, coefficients, region, data, step_index, wanted)
+    told = context_index(model, step_index)
+    return decode_holes(model.holes, coefficients, region, data, step_index, wanted, told)
 
 
 def decode_frame_codes(

@@ -123,7 +123,12 @@ def fitted_edge(tiles: Sequence[PreviewedTile], holes: Sequence[Mask]) -> Edge:
 
 
 def encode_holes(
-    model: HoleModel, coefficients: Coefficients, region: Mask, holes: Mask, step_index: int
+    model: HoleModel,
+    coefficients: Coefficients,
+    region: Mask,
+    holes: Mask,
+    step_index: int,
+    told_index: int | None = None,
 ) -> bytes:
     """Section of the holes of a crop.
 
@@ -131,14 +136,17 @@ def encode_holes(
     ----------
     region, holes : ndarray of bool
         ``(D, H, W)``: what is coded, and which of it is background.
+    told_index : int, optional
+        Step index that the networks are told, where it is not that of the coefficients.
     """
+    told = step_index if told_index is None else told_index
     streams = dict.fromkeys(tile_places(region.shape), b"")
     cut = {tile: bordered(holes, tile) for tile in streams}
     used = [tile for tile in streams if inner(cut[tile]).any()]
     tiles = list(previewed_tiles(coefficients, region, step_index, used))
     edge = fitted_edge(tiles, [cut[tile] for tile in used]) if used else Edge(0, 0)
     for place, tile in zip(used, tiles, strict=True):
-        context = TileContext(tile.levels, tile.region, edge, step_index)
+        context = TileContext(tile.levels, tile.region, edge, told)
         encoder, here = Encoder(), cut[place].reshape(-1)
         for lattice in range(LATTICES):
             voxels = context.voxels(lattice)
@@ -157,6 +165,7 @@ def decode_holes(
     data: bytes,
     step_index: int,
     wanted: Sequence[Sides] | None = None,
+    told_index: int | None = None,
 ) -> Mask:
     """Inverse of :func:`encode_holes`, of some tiles or of all: false in the others.
 
@@ -167,6 +176,7 @@ def decode_holes(
     """
     if len(data) < HEAD_BYTES:
         raise FormatError("section of holes is cut short")
+    told = step_index if told_index is None else told_index
     edge = Edge(data[0] + LEVEL_RANGE[0], data[1])
     if edge.level > LEVEL_RANGE[1] or edge.steepness >= len(BRIGHT_CONTRASTS):
         raise FormatError("edge of holes is beyond what can be written")
@@ -177,7 +187,7 @@ def decode_holes(
     for place, tile in zip(
         used, previewed_tiles(coefficients, region, step_index, used), strict=True
     ):
-        context = TileContext(tile.levels, tile.region, edge, step_index)
+        context = TileContext(tile.levels, tile.region, edge, told)
         decoder, here = Decoder(streams[place]), np.zeros(tile.region.shape, bool)
         for lattice in range(LATTICES):
             voxels = context.voxels(lattice)

@@ -115,6 +115,8 @@ class LevelContexts:
             context.tiling.place(coded.offsets, self._offsets[split])
         if places is not None and split == TILED_SPLITS[-1]:
             self._parents[places] = coded.q
+        else:
+            self._parents.pop(places, None)
 
     def _tiling(self, split: int, places: Places) -> Tiling:
         shape = self._geometry.fractions[split].shape
@@ -127,7 +129,7 @@ class LevelContexts:
             return Ancestors(None, np.zeros(len(tiling.chosen), np.int64), None)
         border = parent_border(self._companding)
         if places is not None and split + 1 in TILED_SPLITS:
-            parent = np.pad(self._parents.pop(places), [(0, 0)] * 2 + [(border, border)] * 3)
+            parent = np.pad(self._parents[places], [(0, 0)] * 2 + [(border, border)] * 3)
         else:
             parent = tiling.cut(self._details[split + 1], 2, border)
         shares = tiling.cut(self._geometry.fractions[split + 1], 2)

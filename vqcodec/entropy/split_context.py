@@ -208,9 +208,7 @@ class SplitContext:
         return self._own[entry.band, entry.lattice, entry.part], 1
 
 
-def corner_indices(
-    shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]
-) -> NDArray[np.intp]:
+def corner_indices(shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
     """Flat indices of places in a source of this shape, as if it had no borders before them."""
     flat = places[0]
     for axis, side in zip(places[1:], shape[1:], strict=False):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .network import Networks
 from .stream import Decoder, Encoder, TableSet
-from .tables import LOCATION_CLASSES
+from .tables import CLASSES, LOCATION_CLASSES
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class SplitModel:
     ----------
     networks : Networks
     tables : TableSet
-        ``(CLASSES, SYMBOLS)``.
+        ``(CLASSES, SYMBOLS)`` or, with a trellis, as many for each of its two quantisers.
     escapes : TableSet
         ``(1, BUCKETS)`` or, one for each class of scale, ``(SCALE_CLASSES, BUCKETS)``.
     is_grouped : bool
         Whether the symbols of a phase are written by ascending table (``context-range-1``)
         instead of in raster order.
     offsets : ndarray of float32 or None
-        ``(CLASSES, SYMBOLS)``, in steps: how far a coefficient lies on average from its
+        Shaped like the tables, in steps: how far a coefficient lies on average from its
         codebook entry, towards the sign that its class expects.
     """
 
@@ -36,6 +36,11 @@ class SplitModel:
     escapes: TableSet
     is_grouped: bool = True
     offsets: NDArray[np.float32] | None = None
+
+    @property
+    def is_trellis(self) -> bool:
+        """Whether labels of two quantisers are coded, as coder ``context-tiles-2`` does."""
+        return len(self.tables.frequencies) > CLASSES
 
     def write(
         self, encoder: Encoder, symbols: NDArray[np.int64], tables: NDArray[np.int64]
@@ -54,4 +59,4 @@ class SplitModel:
 
     def escape_tables(self, tables: NDArray[np.int64]) -> NDArray[np.int64]:
         """Escape table of each symbol, from its own table."""
-        return np.zeros_like(tables) if self.is_grouped else tables // LOCATION_CLASSES
+        return np.zeros_like(tables) if self.is_grouped else tables % CLASSES // LOCATION_CLASSES

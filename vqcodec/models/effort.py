@@ -11,6 +11,8 @@ EFFORT_RANGE = (1, 9)
 TRADE_AT_TENTH = 0.08
 TRADE_POWER = 0.7
 TRADE_RANGE = (0.03, 0.09)
+#: A trellis wants less of it (chosen on ``val``).
+TRELLIS_TRADE = 0.55
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def effort_of(level: int) -> Effort:
     if not (isinstance(level, int) and low <= level <= high):
         raise ValueError(f"effort {level} is not a whole number from {low} to {high}")
     return _LEVELS[level - low]
+
+
+def trellis_trade_at(step: float) -> float:
+    """The same for a trellis with lattice ``step``, in squared steps of the lattice."""
+    return 4 * TRELLIS_TRADE * trade_at(2 * step)
 
 
 def trade_at(step: float) -> float:

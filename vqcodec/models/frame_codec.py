@@ -11,16 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from ..entropy.coder import Quantiser
-from ..entropy.frame import Streams, encode_background, encode_foreground, encode_levels
+from ..entropy.frame import Look, Streams, encode_background, encode_foreground, encode_levels
 from ..entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
 from ..entropy.split_model import SplitModel
 from ..entropy.tiling import Tiling
 from ..layout import padded_to_four, step_of
-from .effort import DEFAULT_EFFORT, effort_of, trade_at
+from .effort import DEFAULT_EFFORT, effort_of, trade_at, trellis_trade_at
 from .expected_size import Magnitudes, magnitudes_of
 from .fill import fill_background
 from .foreground_weights import foreground_weights
 from .quantise import Targets, deadzone_quantiser, rate_distortion_quantiser
+from .trellis_quantiser import greedy_quantiser, trellis_quantiser
 from .wavelet import analyse
 from .wavelet_family import WaveletModel, decoded_details, reconstruct_coefficients
 
@@ -127,8 +128,8 @@ class FrameEncoder:
         return self._magnitudes
 
     def encode(self, step_index: int) -> tuple[Streams, Coefficients]:
-        """Code the frame at a step."""
-        self.transform(step_of(step_index))
+        """Code the frame at a step of the lattice."""
+        self.transform(self.model.plain_step(step_index))
         best = self._encode(step_index, self.details)
         if not self.settings.refinements:
             return best
@@ -146,12 +147,9 @@ class FrameEncoder:
         step = step_of(step_index)
         low_pass = np.rint(self.low_pass / step).astype(np.int32)
 
-        def quantiser(split: int, group: SplitModel, tiling: Tiling) -> Quantiser:
+        def quantiser(split: int, group: SplitModel, tiling: Tiling, look: Look) -> Quantiser:
             targets = self.targets(split, details, tiling, step)
-            if not self.settings.is_optimised:
-                return deadzone_quantiser(targets)
-            codebook = self.model.codebooks[split]
-            return rate_distortion_quantiser(targets, group, codebook, trade_at(step))
+            return self.quantiser(split, group, targets, step_index, look)
 
         levels, coefficients = encode_levels(
             self.model.entropy, self.geometry, step_index, low_pass, quantiser
@@ -159,6 +157,19 @@ class FrameEncoder:
         entropy, region = self.model.entropy, self.region
         holes = encode_background(entropy, coefficients, region, self.holes, step_index)
         return Streams(self.mask_stream, levels, holes), coefficients
+
+    def quantiser(
+        self, split: int, group: SplitModel, targets: Targets, step_index: int, look: Look
+    ) -> Quantiser:
+        """What chooses the codes of a split."""
+        step, codebook = step_of(step_index), self.model.codebooks[split]
+        if group.is_trellis:
+            if not self.settings.is_optimised:
+                return greedy_quantiser(targets)
+            return trellis_quantiser(targets, group, codebook, trellis_trade_at(step), look)
+        if not self.settings.is_optimised:
+            return deadzone_quantiser(targets)
+        return rate_distortion_quantiser(targets, group, codebook, trade_at(step))
 
     def targets(self, split: int, details: Details, tiling: Tiling, step: float) -> Targets:
         """What is to be coded of a split."""
@@ -176,7 +187,7 @@ class FrameEncoder:
         )
         seen = self.region if self.holes is None else self.region & ~self.holes
         error = np.where(seen, self.x_DHW - decoded.cpu().numpy(), 0).astype(np.float32)
-        step = step_of(step_index)
+        step = self.model.plain_step(step_index)
         squared = float(np.square(error / step, dtype=np.float64).sum())
         return error, squared + 8 * trade_at(step) * len(streams)
 

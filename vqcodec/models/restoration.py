@@ -52,7 +52,9 @@ class RestorationNetwork(nn.Module):
         for convolution in self.middle.parameters():
             nn.init.zeros_(convolution)
         self.down = nn.Conv3d(width, wide, 2, stride=2) if wide else None
-        self.around = nn.ModuleList(nn.Conv3d(wide, wide, 3) for _ in range(WIDE_DEPTH if wide else 0))
+        self.around = nn.ModuleList(
+            nn.Conv3d(wide, wide, 3) for _ in range(WIDE_DEPTH if wide else 0)
+        )
         self.up = nn.Conv3d(wide, width, 1) if wide else None
         if self.up is not None:
             for parameter in self.up.parameters():

@@ -62,7 +62,11 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
                     x = reconstruct_coefficients(model, coefficients, index, inside, task.device)
             frames.append(coded)
             crops.append(None if x is None else x.cpu().numpy())
-        used = [frame.description.step_index for frame in frames if frame.streams is not None]
+        used = [
+            frame.description.step_index - model.finer_by
+            for frame in frames
+            if frame.streams is not None
+        ]
         finest = all(index < step_index for index in used)
         made = replace(task.finish(frames, finest), step_index=max(used, default=step_index))
         return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
@@ -118,7 +122,7 @@ def _squared_error(encoder: FrameEncoder, step_index: int) -> float:
 def _frame_at(
     description: FrameDescription, encoder: FrameEncoder, step_index: int, dtype: np.dtype[Any]
 ) -> tuple[CodedFrame, Coefficients]:
-    """A frame coded at a step, or at the finest one that makes sense.
+    """A frame coded at a step (of a plain quantiser), or at the finest one that makes sense.
 
     That is one at which all coefficients have codes, and for whole numbers a quarter of one.
     """
@@ -128,7 +132,8 @@ def _frame_at(
     if dtype.kind != "f":
         octaves = min(octaves, math.log2(4 * description.scale))
     finest = math.ceil(STEPS_PER_OCTAVE * octaves)
-    index = max(min(step_index, finest), STEP_INDEX_RANGE[0])
+    low, high = STEP_INDEX_RANGE
+    index = max(min(step_index + encoder.model.finer_by, finest, high), low)
     streams, coefficients = encoder.encode(index)
     stages = stages_of(coefficients)
     described = replace(description, step_index=index, stages=stages)

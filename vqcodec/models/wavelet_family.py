@@ -26,6 +26,8 @@ from .restoration import RestorationNetwork, restoration_network, restore
 from .wavelet import Pyramid, synthesise
 
 FAMILY_ID = "wavelet"
+#: In 64ths of an octave: a lattice of 0.55 steps has the error of a plain quantiser of one step.
+TRELLIS_FINER = 55
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,15 @@ class WaveletModel:
     codebooks: NDArray[np.float32]
     entropy: ContextModel
     restoration: RestorationNetwork | None
+
+    @property
+    def finer_by(self) -> int:
+        """Step indices by which a trellis' lattice is finer than a plain one of the same error."""
+        return TRELLIS_FINER if self.entropy.is_trellis else 0
+
+    def plain_step(self, step_index: int) -> float:
+        """Step that leaves about the same error without a trellis; what restoration knows."""
+        return step_of(step_index - self.finer_by)
 
 
 def wavelet_model(tensors: Mapping[str, NDArray[Any]]) -> WaveletModel:
@@ -110,7 +121,7 @@ def reconstruct_coefficients(
     if model.restoration is not None:
         pads = [(0, p - n) for p, n in zip(padded, sides, strict=True)]
         inside = torch.from_numpy(np.pad(foreground, pads)).to(device)
-        x = restore(model.restoration, x, inside, step)
+        x = restore(model.restoration, x, inside, model.plain_step(step_index))
     return x[tuple(slice(n) for n in sides)]
 
 

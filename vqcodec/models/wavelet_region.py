@@ -93,5 +93,7 @@ def reconstruct_part(
     if model.restoration is not None:
         pads = [(0, full - n) for full, n in zip(padded, shape, strict=True)]
         inside = torch.from_numpy(np.ascontiguousarray(wide.of(np.pad(region, pads), 1)))
-        decoded = restore(model.restoration, decoded, inside.to(device), step)
+        decoded = restore(
+            model.restoration, decoded, inside.to(device), model.plain_step(step_index)
+        )
     return decoded[part.within(wide)]

@@ -68,12 +68,13 @@ def refine(
     """One refinement pass over augmented training scans."""
     rng = np.random.default_rng(seed)
     pool = scans_of(root, "train")
-    model, statistics = wavelet_model(tensors), Statistics()
+    model = wavelet_model(tensors)
+    statistics = Statistics.of(model)
     low, high = np.log2(STEP_RANGE)
     for number in range(scans):
         scan = pick_scan(pool, rng)
         x = augment(load_scan(scan), scan.voxel_mm, rng)
-        step_index = round(-64 * rng.uniform(low, high))
+        step_index = round(-64 * rng.uniform(low, high)) + model.finer_by
         size = gather(model, x, step_index, statistics)
         print(number, scan.path.name, step_index, size, flush=True)
     return updated(tensors, statistics, renews)

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..entropy.coder import CodedSplit
+from ..entropy.context_model import ContextModel
+from ..entropy.frame import context_index
 from ..entropy.level_contexts import LevelContexts
 from ..entropy.neighbourhood import INPUTS_WITH_WIDE, lattice_of
-from ..entropy.split_context import Reading, SplitContext, corner_indices
+from ..entropy.split_context import SplitContext, corner_indices
 from ..entropy.tiling import tile_places
+from ..entropy.trellis import labels_of, next_states, quantisers_of
 from ..layout import BANDS, PHASES, SPLITS
 from .context_samples import NETWORKS, Quantised, companding_tables
 
@@ -41,7 +44,9 @@ class SplitDraw:
     corners : ndarray of int32
         ``(56, rows, SHAPES + 1)``, where rows lie in sources of each shape.
     targets : ndarray of int16
-        ``(56, rows)``, the quantised coefficients.
+        ``(56, rows)``, what is coded: quantised coefficients, or labels with a trellis.
+    seconds : ndarray of int8
+        ``(56, rows)``, 1 where a label is of the second quantiser.
     """
 
     values: NDArray[np.int8]
@@ -49,10 +54,13 @@ class SplitDraw:
     shapes: NDArray[np.int8]
     corners: NDArray[np.int32]
     targets: NDArray[np.int16]
+    seconds: NDArray[np.int8]
 
     def rows(self, some: slice) -> NDArray[np.int8]:
         """Inputs of some rows of every network, ``(56, rows, INPUTS_WITH_WIDE)``."""
-        picked = np.broadcast_to(self.shapes[:, None], (*self.targets[:, some].shape, self.shapes.shape[1]))
+        picked = np.broadcast_to(
+            self.shapes[:, None], (*self.targets[:, some].shape, self.shapes.shape[1])
+        )
         places = np.take_along_axis(self.corners[:, some], picked.astype(np.int64), axis=2)
         gathered: NDArray[np.int8] = self.values[self.bases[:, None] + places]
         return gathered
@@ -86,6 +94,7 @@ def _split_draw(
     q: NDArray[np.int32],
     rows: int,
     rng: np.random.Generator,
+    is_trellis: bool,
 ) -> SplitDraw:
     sources = _Sources((0,))
     shapes: dict[tuple[int, ...], int] = {}
@@ -93,6 +102,8 @@ def _split_draw(
     kinds = np.full(bases.shape, SHAPES, np.int8)
     corners = np.zeros((NETWORKS, rows, SHAPES + 1), np.int32)
     targets = np.zeros((NETWORKS, rows), np.int16)
+    seconds = np.zeros((NETWORKS, rows), np.int8)
+    states = np.zeros(q[0].size // len(PHASES), np.int8)
     for band in range(len(BANDS)):
         for phase in range(len(PHASES)):
             network = band * len(PHASES) + phase
@@ -100,7 +111,12 @@ def _split_draw(
             coded = np.flatnonzero(lattice_of(support[band], phase))
             if len(coded):
                 picks = coded[rng.integers(len(coded), size=rows)]
-                targets[network] = values.reshape(-1)[picks]
+                what = values.reshape(-1)
+                if is_trellis:
+                    what = labels_of(what)
+                    seconds[network] = quantisers_of(states)[picks]
+                    states[coded] = next_states(states[coded], what[coded])
+                targets[network] = what[picks]
                 for entry, reading in zip(
                     context.inputs(band, phase), context.readings(band, phase), strict=True
                 ):
@@ -111,18 +127,31 @@ def _split_draw(
                 for shape, kind in shapes.items():
                     corners[network, :, kind] = corner_indices(shape, context.places(picks))
             context.store(band, phase, values)
-    return SplitDraw(sources.joined(), bases, kinds, corners, targets)
+    return SplitDraw(sources.joined(), bases, kinds, corners, targets, seconds)
 
 
 def split_draws(
-    quantised: Quantised, rng: np.random.Generator, rows: tuple[int, ...] = ROWS
+    quantised: Quantised,
+    rng: np.random.Generator,
+    rows: tuple[int, ...] = ROWS,
+    model: ContextModel | None = None,
 ) -> Iterator[tuple[int, SplitDraw]]:
-    """Draws of every split of a scan, coarsest first, with at most ``rows`` rows each."""
+    """Draws of every split of a scan, coarsest first, with ``rows`` rows each.
+
+    Parameters
+    ----------
+    model : ContextModel, optional
+        That the scan was coded with, for its maps and whether it is for a trellis.
+    """
+    companding = companding_tables() if model is None else model.companding
+    is_trellis, told = False, quantised.step_index
+    if model is not None:
+        is_trellis, told = model.is_trellis, context_index(model, told)
     cut = tile_places(quantised.geometry.foreground.shape)
-    levels = LevelContexts(companding_tables(), quantised.geometry, quantised.step_index)
+    levels = LevelContexts(companding, quantised.geometry, told)
     for split in range(SPLITS - 1, -1, -1):
         places = cut if split <= 1 else None
         context, support = levels.start(split, places)
         q = context.tiling.cut(quantised.splits[split])
-        yield split, _split_draw(context, support, q, rows[split], rng)
+        yield split, _split_draw(context, support, q, rows[split], rng, is_trellis)
         levels.record(split, context, CodedSplit(q, None), places)

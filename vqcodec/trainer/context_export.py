@@ -132,13 +132,22 @@ def bucket_prior() -> NDArray[np.float64]:
     return counts
 
 
-def laplace_mass() -> NDArray[np.float64]:
-    """Parametric symbol probabilities of every class, ``(CLASSES, SYMBOLS)``."""
+def laplace_mass(quantiser: int = 0) -> NDArray[np.float64]:
+    """Parametric symbol probabilities of every class, ``(CLASSES, SYMBOLS)``.
+
+    Parameters
+    ----------
+    quantiser : int
+        1 for the second quantiser of a trellis, whose points lie half a label nearer to zero.
+    """
     bounds = np.array([0.0, 0.01, 0.03, 0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.85, 1.2, 1.7, 2.5])
     centres = np.append((bounds[:-1] + bounds[1:]) / 2, 0.0)
     scales = 2.0 ** ((np.arange(SCALE_CLASSES) + 0.5) / 4 - 5.5)
     q = np.arange(-LARGEST_SYMBOL_VALUE, LARGEST_SYMBOL_VALUE + 1)
     upper = np.where(q >= 0, q + 0.6, q + 0.4)
+    if quantiser:
+        upper = np.where(q > 0, q + 0.12, np.where(q == 0, 0.31, q + 0.88))
+        upper[q == -1] = -0.31
     edges = np.concatenate(([-LARGEST_SYMBOL_VALUE - 0.6], upper))
 
     def cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,9 +168,10 @@ class TableCounts:
     escapes: NDArray[np.float64]
 
     @classmethod
-    def empty(cls) -> TableCounts:
+    def empty(cls, quantisers: int = 1) -> TableCounts:
         """No counts yet."""
-        return cls(np.zeros((CLASSES, SYMBOLS)), np.zeros((SCALE_CLASSES, BUCKETS)))
+        symbols = np.zeros((quantisers * CLASSES, SYMBOLS))
+        return cls(symbols, np.zeros((SCALE_CLASSES, BUCKETS)))
 
     def add(
         self,
@@ -179,20 +189,22 @@ class TableCounts:
         """Count values whose classes are known."""
         residual = classes.residual(q)
         symbols = symbols_of(residual)
-        flat = np.bincount(classes.table * SYMBOLS + symbols, minlength=CLASSES * SYMBOLS)
-        self.symbols += flat.reshape(CLASSES, SYMBOLS)
+        flat = np.bincount(classes.table * SYMBOLS + symbols, minlength=self.symbols.size)
+        self.symbols += flat.reshape(self.symbols.shape)
         escaped = symbols == ESCAPE
         buckets = bucket_of(np.abs(residual[escaped]) - LARGEST_SYMBOL_VALUE)
-        scale = classes.table[escaped] // LOCATION_CLASSES
+        scale = classes.table[escaped] % CLASSES // LOCATION_CLASSES
         pairs = np.bincount(scale * BUCKETS + buckets, minlength=SCALE_CLASSES * BUCKETS)
         self.escapes += pairs.reshape(SCALE_CLASSES, BUCKETS)
 
     def frequencies(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Tables of symbols ``(CLASSES, SYMBOLS)`` and of escapes ``(SCALE_CLASSES, BUCKETS)``.
+        """Tables of symbols, shaped like their counts, and of escapes ``(SCALE_CLASSES, BUCKETS)``.
 
         The former are smoothed by the Laplace prior, the latter by those of all scales.
         """
-        symbols = integer_frequencies(self.symbols + PRIOR_COUNTS * laplace_mass())
+        quantisers = range(len(self.symbols) // CLASSES)
+        prior = np.concatenate([laplace_mass(quantiser) for quantiser in quantisers])
+        symbols = integer_frequencies(self.symbols + PRIOR_COUNTS * prior)
         every = self.escapes.sum(axis=0) + bucket_prior()
         return symbols, integer_frequencies(self.escapes + PRIOR_COUNTS * every / every.sum())
 

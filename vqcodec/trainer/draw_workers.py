@@ -54,17 +54,18 @@ def encoded(
     shape = padded_to_four(x.shape)
     pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
     found: list[tuple[Quantised, Pair | None]] = []
-    for index in step_indices:
+    for plain_index in step_indices:
+        index = plain_index + model.finer_by
         _, coefficients = encoder.encode(index)
         quantised = Quantised(coefficients.details, encoder.geometry, index)
         pair = None
-        if step_of(index) >= TRAINED_STEPS[0]:
+        if step_of(plain_index) >= TRAINED_STEPS[0]:
             plain = plain_model(model)
             whole = np.ones(shape, bool)
             decoded = reconstruct_coefficients(plain, coefficients, index, whole, on).numpy()
             original = np.pad(x, pads).astype(np.float16)
             seen = np.pad(inside, pads)
-            pair = Pair(original, decoded.astype(np.float16), seen, step_of(index))
+            pair = Pair(original, decoded.astype(np.float16), seen, step_of(plain_index))
         found.append((quantised, pair))
     return found
 
@@ -78,7 +79,9 @@ def _save(path: Path, arrays: Mapping[str, Any]) -> None:
 def draw_arrays(draws: Mapping[int, SplitDraw]) -> dict[str, NDArray[Any]]:
     """Arrays of the draws of all splits under names of their own."""
     return {
-        f"{name}{split}": array for split, draw in draws.items() for name, array in vars(draw).items()
+        f"{name}{split}": array
+        for split, draw in draws.items()
+        for name, array in vars(draw).items()
     }
 
 
@@ -105,7 +108,10 @@ def work(root: Path, weights: Path, out: Path, jobs: range, until: float) -> Non
         x = augment(load_scan(scan), scan.voxel_mm, rng)
         for number, (quantised, pair) in enumerate(encoded(model, x, job_steps(rng))):
             name = f"{job:05d}-{number}.npz"
-            _save(out / f"draw{name}", draw_arrays(dict(split_draws(quantised, rng))))
+            _save(
+                out / f"draw{name}",
+                draw_arrays(dict(split_draws(quantised, rng, model=model.entropy))),
+            )
             if pair is not None:
                 _save(out / f"pair{name}", vars(pair))
 

@@ -42,15 +42,25 @@ class ContextNetworks(nn.Module):
         return torch.baddbmm(self.last_bias, x, self.last)
 
 
-def laplace_bits(q: Tensor, outputs: Tensor) -> Tensor:
+def laplace_bits(q: Tensor, outputs: Tensor, second: Tensor | None = None) -> Tensor:
     """Ideal code length of quantised values, in bits.
 
-    The bins are those of a dead-zone quantiser that rounds ``abs(c) + 0.4`` down.
+    The bins are those of a dead-zone quantiser that rounds ``abs(c) + 0.4`` down; where
+    ``second`` is 1, of the second quantiser of a trellis (see ``laplace_mass``).
     """
     location, log2_scale = outputs.unbind(-1)
     inverse = torch.exp2(-log2_scale.clamp(*LOG2_SCALE_RANGE))
     upper = q + torch.where(q >= 0, 0.6, 0.4)
     lower = q - torch.where(q <= 0, 0.6, 0.4)
+    if second is not None:
+        upper_2 = torch.where(q > 0, q + 0.12, torch.where(q == 0, 0.31, q + 0.88))
+        lower_2 = torch.where(q < 0, q - 0.12, torch.where(q == 0, -0.31, q - 0.88))
+        upper_2 = torch.where(q == -1, -0.31, upper_2)
+        lower_2 = torch.where(q == 1, 0.31, lower_2)
+        upper, lower = (
+            torch.where(second > 0, other, one)
+            for one, other in ((upper, upper_2), (lower, lower_2))
+        )
     a, b = (lower - location) * inverse, (upper - location) * inverse
     both_right = a > 0
     both_left = b < 0

@@ -9,7 +9,6 @@ codebooks stand, the same is done for every class and symbol: the *offsets*.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,18 +17,18 @@ import torch
 from numpy.typing import NDArray
 
 from ..conform import bounding_box, crop, solid_background
-from ..entropy.coder import Phase
+from ..entropy.coder import Phase, Quantiser
 from ..entropy.escapes import BUCKETS, bucket_of
-from ..entropy.frame import encode_levels
+from ..entropy.frame import Look, encode_levels
 from ..entropy.groups import GROUPS, group_of
 from ..entropy.split_model import SplitModel
 from ..entropy.tables import CLASSES, ESCAPE, SYMBOLS, integer_frequencies, symbols_of
 from ..entropy.tiling import Tiling
+from ..entropy.trellis import QUANTISERS
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, step_of
-from ..models.effort import trade_at
 from ..models.frame_codec import FrameEncoder
-from ..models.quantise import of_phase, rate_distortion_quantiser
+from ..models.quantise import of_phase
 from ..models.wavelet_family import WaveletModel
 from .context_export import TableCounts, bucket_prior
 
@@ -51,7 +50,7 @@ class Statistics:
     magnitude_sums, magnitude_counts : ndarray
         ``(6, 16)``: coefficients (in steps) by split and quantised magnitude.
     offset_sums : ndarray
-        ``(groups, CLASSES * SYMBOLS)``: how far coefficients lie from their codebook entries,
+        ``(groups, 2 * CLASSES * SYMBOLS)``: how far coefficients lie from their codebook entries,
         towards the expected sign.
     low_pass : ndarray
         ``(BUCKETS,)`` counts.
@@ -59,16 +58,24 @@ class Statistics:
         ``(6,)`` ideal bits spent per split.
     """
 
-    tables: list[TableCounts] = field(default_factory=lambda: [TableCounts.empty() for _ in GROUPS])
+    tables: list[TableCounts]
     magnitude_sums: NDArray[np.float64] = field(
         default_factory=lambda: np.zeros((SPLITS, COUNTED_MAGNITUDES))
     )
     magnitude_counts: NDArray[np.float64] = field(
         default_factory=lambda: np.zeros((SPLITS, COUNTED_MAGNITUDES))
     )
-    offset_sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(GROUPS), CELLS)))
+    offset_sums: NDArray[np.float64] = field(
+        default_factory=lambda: np.zeros((len(GROUPS), QUANTISERS * CELLS))
+    )
     low_pass: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BUCKETS))
     bits: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SPLITS))
+
+    @classmethod
+    def of(cls, model: WaveletModel) -> Statistics:
+        """Nothing seen yet of what a model codes."""
+        quantisers = QUANTISERS if model.entropy.is_trellis else 1
+        return cls([TableCounts.empty(quantisers) for _ in GROUPS])
 
     def count(
         self,
@@ -77,15 +84,16 @@ class Statistics:
         codebook: NDArray[np.float32],
         at: Phase,
         c: NDArray[np.float32],
-        q: NDArray[np.int64],
+        values: NDArray[np.int64],
     ) -> None:
         """Add one phase."""
-        self.tables[group_of(split)].add_classified(at.classes, q)
-        symbols = symbols_of(at.classes.residual(q))
+        self.tables[group_of(split)].add_classified(at.classes, values)
+        symbols = symbols_of(at.classes.residual(values))
         flat = at.classes.table * SYMBOLS + symbols
+        q = at.integers(values)
         entries = codebook[np.clip(q + ZERO_ENTRY, 0, ENTRIES - 1)]
         far = np.where(symbols == ESCAPE, 0, at.classes.sign * (c - entries))
-        self.offset_sums[group_of(split)] += np.bincount(flat, far, CELLS)
+        self.offset_sums[group_of(split)] += np.bincount(flat, far, QUANTISERS * CELLS)
         frequency = group.tables.frequencies[at.classes.table, symbols] / 2.0**24
         self.bits[split] -= np.log2(frequency).sum()
         magnitude = np.abs(q)
@@ -95,9 +103,10 @@ class Statistics:
         self.magnitude_counts[split] += np.bincount(magnitude[kept], None, COUNTED_MAGNITUDES)
 
     def offsets(self, group: int) -> NDArray[np.float16]:
-        """Mean distance of every class and symbol, ``(CLASSES, SYMBOLS)``, in steps."""
+        """Mean distance of every class and symbol, in steps; shaped like the tables."""
         counts = self.tables[group].symbols
-        mean = self.offset_sums[group].reshape(CLASSES, SYMBOLS) / (counts + OFFSET_PRIOR)
+        sums = self.offset_sums[group].reshape(-1, SYMBOLS)[: len(counts)]
+        mean = sums / (counts + OFFSET_PRIOR)
         halved: NDArray[np.float16] = mean.astype(np.float16)
         return halved
 
@@ -130,22 +139,20 @@ def gather(
         torch.device("cpu"),
     )
     step = step_of(step_index)
-    encoder.transform(step)
+    encoder.transform(model.plain_step(step_index))
     inverse = np.float32(1 / step)
     one_at_a_time = threading.Lock()
 
-    def quantiser(
-        split: int, group: SplitModel, tiling: Tiling
-    ) -> Callable[[Phase], NDArray[np.int64]]:
+    def quantiser(split: int, group: SplitModel, tiling: Tiling, look: Look) -> Quantiser:
         targets = encoder.targets(split, encoder.details, tiling, step)
         codebook = model.codebooks[split]
-        choose = rate_distortion_quantiser(targets, group, codebook, trade_at(step))
+        choose = encoder.quantiser(split, group, targets, step_index, look)
 
         def counted(at: Phase) -> NDArray[np.int64]:
-            q = choose(at)
+            values = choose(at)
             with one_at_a_time:
-                statistics.count(split, group, codebook, at, of_phase(targets.scaled, at), q)
-            return q
+                statistics.count(split, group, codebook, at, of_phase(targets.scaled, at), values)
+            return values
 
         return counted
 

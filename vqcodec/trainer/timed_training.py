@@ -83,32 +83,32 @@ class _DeviceDraw:
             for part in (draw.values, draw.bases, draw.corners, draw.targets)
         )
         self._shapes = torch.from_numpy(draw.shapes).to(device)
+        self._seconds = torch.from_numpy(draw.seconds).to(device)
 
-    def batch(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Inputs ``(56, rows, inputs)`` and coefficients of some rows."""
+    def batch(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs ``(56, rows, inputs)``, labels and quantisers of some rows."""
         corners = self._corners[:, rows]
         shapes = self._shapes.long()[:, None].expand(-1, corners.shape[1], -1)
         places = corners.gather(2, shapes) + self._bases[:, None]
         values = self._values.index_select(0, places.flatten()).view(places.shape)
-        return values.float() * INPUT_UNIT, self._targets[:, rows].float()
+        inputs = values.float() * INPUT_UNIT
+        return inputs, self._targets[:, rows].float(), self._seconds[:, rows]
 
 
-def _batch(draws: list[_DeviceDraw], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _batch(draws: list[_DeviceDraw], rng: np.random.Generator) -> tuple[Tensor, ...]:
     parts = []
     for number in rng.integers(len(draws), size=DRAWS_AT_ONCE):
         draw = draws[number]
         count = min(ROWS_AT_ONCE, draw.rows)
         start = int(rng.integers(draw.rows - count + 1))
         parts.append(draw.batch(slice(start, start + count)))
-    return torch.cat([x for x, _ in parts], dim=1), torch.cat([q for _, q in parts], dim=1)
+    return tuple(torch.cat(part, dim=1) for part in zip(*parts, strict=True))
 
 
 class _GroupTraining:
     """Networks of one group, of several sizes, on the same batches."""
 
-    def __init__(
-        self, networks: list[ContextNetworks], rate: float, device: torch.device
-    ) -> None:
+    def __init__(self, networks: list[ContextNetworks], rate: float, device: torch.device) -> None:
         exists = torch.from_numpy(existing_inputs()).to(device)
         self.networks = [network.to(device) for network in networks]
         for network in self.networks:
@@ -127,21 +127,21 @@ class _GroupTraining:
     def take(self, draw: SplitDraw, device: torch.device) -> None:
         """Add a draw, after a look at how well it is predicted before it is trained on."""
         held = _DeviceDraw(draw, device)
-        x, q = held.batch(slice(0, 512))
-        bits = [laplace_bits(q, network(x)).mean() for network in self.networks]
+        x, q, second = held.batch(slice(0, 512))
+        bits = [laplace_bits(q, network(x), second).mean() for network in self.networks]
         self.unseen += torch.stack([*bits, torch.ones_like(bits[0])])
         self.draws.append(held)
 
     def step(self, rng: np.random.Generator, factor: float, rate: float) -> None:
         """One step of every network."""
-        x, q = _batch(self.draws, rng)
+        x, q, second = _batch(self.draws, rng)
         found = []
         for network, optimiser in zip(self.networks, self.optimisers, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
-            bits = laplace_bits(q, network(x)).mean()
+            bits = laplace_bits(q, network(x), second).mean()
             optimiser.zero_grad(set_to_none=True)
-            bits.backward()  # type: ignore[no-untyped-call]
+            bits.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             found.append(bits.detach())
@@ -287,7 +287,7 @@ def train_restoration(
             before, after = errors(network, batch)
         loss = (after / before.clamp_min(1e-3)).mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 0.5)
         optimiser.step()
         steps += 1

@@ -1,0 +1,169 @@
+"""Two quantisers in turns: labels, states, streams of coder ``context-tiles-2``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vqcodec.entropy.frame
+from tests.golden.tiny_tiles import tiny_tiles_tensors
+from tests.golden.tiny_trellis import tiny_trellis_tensors
+from vqcodec.entropy.coder import Phase, decode_split, encode_split
+from vqcodec.entropy.context_model import ContextModel, context_model
+from vqcodec.entropy.frame import decode_levels, encode_levels
+from vqcodec.entropy.level_contexts import frame_geometry
+from vqcodec.entropy.neighbourhood import lattice_of
+from vqcodec.entropy.stream import Decoder, Encoder
+from vqcodec.entropy.tiling import tile_places
+from vqcodec.entropy.trellis import (
+    NEXT_STATES,
+    integers_of,
+    labels_of,
+    next_states,
+    quantisers_of,
+)
+from vqcodec.errors import ModelUnavailableError
+
+from .masks import mask_of
+from .random_split import Case
+
+labels = st.lists(st.integers(-4_000_000, 4_000_000), min_size=1, max_size=60)
+sides = st.integers(1, 9)
+shapes = st.tuples(sides, sides, sides)
+#: Of bands that are one to six tiles.
+cut_shapes = st.tuples(st.integers(1, 4), st.integers(14, 34), st.integers(1, 18)).flatmap(
+    st.permutations
+)
+seeds = st.integers(0, 2**32 - 1)
+groups = st.integers(0, 3)
+
+
+@pytest.fixture(scope="module")
+def model() -> ContextModel:
+    return context_model(tiny_trellis_tensors())
+
+
+@given(labels)
+def test_labels_come_back_from_integers_of_the_quantiser_that_is_next(chain: list[int]) -> None:
+    state = np.zeros(1, np.int8)
+    for label in chain:
+        quantiser = quantisers_of(state)
+        assert quantiser[0] == (state[0] >= 2)
+        q = integers_of(np.array([label]), quantiser)
+        assert q[0] == 0 or q[0] % 2 == quantiser[0]
+        assert labels_of(q)[0] == label
+        following = next_states(state, np.array([label]))
+        assert following[0] == NEXT_STATES[state[0]][label % 2]
+        state = following
+
+
+def test_integers_of_both_quantisers_fill_the_lattice() -> None:
+    some = np.arange(-9, 10)
+    first, second = (integers_of(some, np.full(19, quantiser)) for quantiser in (0, 1))
+    assert set(first) | set(second) >= set(range(-16, 17))
+    assert set(first) & set(second) == {0}
+
+
+def test_every_state_leads_on_in_two_ways() -> None:
+    for state, ways in enumerate(NEXT_STATES):
+        assert len(set(ways)) == 2
+        assert sum(state in others for others in NEXT_STATES) == 2
+
+
+def coded_labels(case: Case, group: int, seed: int) -> tuple[list[bytes], np.ndarray]:
+    """Streams of random labels, and the coefficients that they stand for."""
+    rng = np.random.default_rng(seed)
+    split, support = case.model.groups[group], case.tiling.cut(case.support)
+    encoders = [Encoder() for _ in case.tiling.chosen]
+    states = np.zeros(support[0].size // 8, np.int8)
+    wanted = np.zeros(support.shape, np.int32)
+
+    def quantise(at: Phase) -> np.ndarray:
+        chosen = np.rint(rng.standard_t(2, len(at.coded)) * 3).astype(np.int64)
+        assert at.quantisers is not None
+        np.testing.assert_array_equal(at.quantisers, states[at.coded] >> 1)
+        q = np.zeros(states.shape, np.int32)
+        q[at.coded] = integers_of(chosen, at.quantisers)
+        view = lattice_of(wanted[at.band], at.phase)
+        view[...] = q.reshape(view.shape)
+        states[at.coded] = next_states(states[at.coded], chosen)
+        return chosen
+
+    coded = encode_split(encoders, split, case.context(), support, quantise)
+    np.testing.assert_array_equal(coded.q, wanted)
+    return [encoder.finish() for encoder in encoders], wanted
+
+
+@given(shapes, seeds, groups)
+@settings(max_examples=20)
+def test_round_trip(
+    model: ContextModel, shape: tuple[int, int, int], seed: int, group: int
+) -> None:
+    case = Case(model, shape, seed)
+    streams, wanted = coded_labels(case, group, seed)
+    support = case.tiling.cut(case.support)
+    decoders = [Decoder(data) for data in streams]
+    read = decode_split(decoders, model.groups[group], case.context(), support)
+    np.testing.assert_array_equal(read.q, wanted)
+
+
+@given(cut_shapes, seeds)
+@settings(max_examples=15)
+def test_round_trip_of_tiles(model: ContextModel, shape: list[int], seed: int) -> None:
+    case = Case(model, tuple(shape), seed, is_cut=True)
+    streams, wanted = coded_labels(case, 1, seed)
+    support = case.tiling.cut(case.support)
+    decoders = [Decoder(data) for data in streams]
+    read = decode_split(decoders, model.groups[1], case.context(), support)
+    np.testing.assert_array_equal(read.q, wanted)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_a_frame_is_the_same_with_any_number_of_threads(
+    model: ContextModel, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    geometry = frame_geometry(mask_of((70, 66, 40), 3))
+    low_pass = np.zeros(geometry.fractions[-1].shape, np.int32)
+
+    def quantiser(split: int, *_: object):  # type: ignore[no-untyped-def]
+        def quantise(at: Phase) -> np.ndarray:
+            here = np.arange(len(at.coded))
+            return ((here * 7 + at.band + split) % 5 - 2) * (here % 3 == 0)
+
+        return quantise
+
+    monkeypatch.setattr(vqcodec.entropy.frame, "threads_of_work", lambda: threads)
+    levels, coefficients = encode_levels(model, geometry, 300, low_pass, quantiser)
+    read = decode_levels(model, geometry, 300, levels)
+    for ours, theirs in zip(read.details, coefficients.details, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    monkeypatch.setattr(vqcodec.entropy.frame, "threads_of_work", lambda: 1)
+    places = tile_places(geometry.foreground.shape)
+    for place in places:
+        part = decode_levels(model, geometry, 300, levels, [place])
+        z, y, x = (slice(32 * t, 32 * t + 32) for t in place)
+        np.testing.assert_array_equal(
+            part.details[0][:, z, y, x], coefficients.details[0][:, z, y, x]
+        )
+        outside = np.ones(part.details[0].shape, bool)
+        outside[:, z, y, x] = False
+        assert not part.details[0][outside].any()
+
+
+def test_tables_say_which_coder_a_model_is_for(model: ContextModel) -> None:
+    assert model.entropy_id == "context-tiles-2"
+    mixed = tiny_trellis_tensors()
+    name = "contexts/2/symbols"
+    mixed[name] = tiny_tiles_tensors()[name]
+    with pytest.raises(ModelUnavailableError, match="trellis"):
+        context_model(mixed)
+
+
+@pytest.mark.parametrize("name", ["contexts/0/symbols", "contexts/0/offsets"])
+def test_tables_of_another_size_are_refused(name: str) -> None:
+    tensors = tiny_trellis_tensors()
+    tensors[name] = tensors[name][:-1]
+    with pytest.raises(ModelUnavailableError, match=r"contexts/0|offsets"):
+        context_model(tensors)

@@ -1,0 +1,102 @@
+"""Labels chosen ahead cost as little as any, and less than those chosen one by one."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tests.golden.tiny_trellis import tiny_trellis_tensors
+from vqcodec.entropy.trellis import integers_of, next_states, quantisers_of
+from vqcodec.models import trellis_quantiser
+from vqcodec.models.trellis_quantiser import _Prices, _Sites, cheapest_labels
+from vqcodec.models.wavelet_family import wavelet_model
+
+LENGTH, CHOICES = 5, range(-2, 3)
+
+
+@pytest.fixture(scope="module")
+def prices() -> _Prices:
+    model = wavelet_model(tiny_trellis_tensors())
+    return _Prices(model.entropy.groups[1], model.codebooks[1], 0.2)
+
+
+def sites_of(count: int, seed: int) -> _Sites:
+    rng = np.random.default_rng(seed)
+    shape = (LENGTH, count)
+    return _Sites(
+        rng.random(shape) < 0.8,
+        rng.normal(0, 1.5, shape).astype(np.float32),
+        rng.uniform(0.5, 1, shape).astype(np.float32),
+        rng.integers(300, 330, shape).astype(np.int16),
+        rng.choice([-1, 1], shape).astype(np.int8),
+        np.zeros(shape, np.int32),
+    )
+
+
+def cost_of(prices: _Prices, sites: _Sites, chain: np.ndarray) -> float:
+    """What labels ``(LENGTH,)`` of a single site cost."""
+    state, total = np.zeros(1, np.int8), 0.0
+    for number in range(LENGTH):
+        if not sites.is_coded[number, 0]:
+            assert chain[number] == 0
+            continue
+        where = np.array([0])
+        at = trellis_quantiser._phase_of(sites, number, where)
+        quantiser = int(quantisers_of(state)[0])
+        total += float(prices.of(chain[number : number + 1].astype(np.int32), quantiser, at)[0])
+        state = next_states(state, chain[number : number + 1].astype(np.int64))
+    return total
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_chain_of_labels_is_cheaper(
+    prices: _Prices, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trellis_quantiser, "LEAST_CODED", 0.0)
+    sites = sites_of(1, seed)
+    found = cost_of(prices, sites, cheapest_labels(sites, prices)[:, 0])
+    coded = sites.is_coded[:, 0]
+    options = [CHOICES if is_coded else (0,) for is_coded in coded]
+    least = min(cost_of(prices, sites, np.array(chain)) for chain in product(*options))
+    assert found <= least * (1 + 1e-5) + 1e-6
+
+
+def test_sites_do_not_depend_on_each_other(prices: _Prices) -> None:
+    sites = sites_of(40, 99)
+    together = cheapest_labels(sites, prices)
+    for site in range(40):
+        alone = cheapest_labels(sites.part(slice(site, site + 1)), prices)
+        np.testing.assert_array_equal(alone[:, 0], together[:, site])
+    assert not together[~sites.is_coded].any()
+
+
+def test_looking_ahead_is_cheaper_than_not(prices: _Prices) -> None:
+    sites = sites_of(300, 5)
+    ahead = cheapest_labels(sites, prices)
+    total = {"ahead": 0.0, "greedy": 0.0}
+    for site in range(300):
+        one = sites.part(slice(site, site + 1))
+        total["ahead"] += cost_of(prices, one, ahead[:, site])
+        chain, state = np.zeros(LENGTH, np.int64), np.zeros(1, np.int8)
+        for number in np.flatnonzero(one.is_coded[:, 0]):
+            at = trellis_quantiser._phase_of(one, int(number), np.array([0]))
+            quantiser = int(quantisers_of(state)[0])
+            costs = [float(prices.of(np.array([k], np.int32), quantiser, at)[0]) for k in CHOICES]
+            chain[number] = CHOICES[int(np.argmin(costs))]
+            state = next_states(state, chain[number : number + 1])
+        total["greedy"] += cost_of(prices, one, chain)
+    assert total["ahead"] < 0.97 * total["greedy"]
+
+
+def test_labels_stand_for_integers_near_the_coefficients(prices: _Prices) -> None:
+    sites = sites_of(500, 7)
+    chosen = cheapest_labels(sites, prices)
+    states = np.zeros(500, np.int8)
+    for number in range(LENGTH):
+        here = np.flatnonzero(sites.is_coded[number])
+        k = chosen[number, here].astype(np.int64)
+        q = integers_of(k, quantisers_of(states[here]))
+        assert np.abs(q - sites.c[number, here]).max() < 3.5
+        states[here] = next_states(states[here], k)

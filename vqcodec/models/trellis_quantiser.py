@@ -1,0 +1,247 @@
+"""Labels of a split that are cheapest together: the Viterbi algorithm along each site.
+
+The cost of a coefficient is that of :mod:`vqcodec.models.quantise`, ``weight * (c -
+reconstruction)**2 + trade * bits``. Which of the two quantisers it is coded with depends on the
+parities of the labels before it, so the encoder keeps the best way into each of the four states
+and decides at the end of the site. The tables that will code a label are not known before its
+neighbours' labels are: those of a provisional coding stand in for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..entropy.coder import Phase
+from ..entropy.frame import LARGEST_VALUE, Look
+from ..entropy.split_model import SplitModel
+from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
+from ..entropy.trellis import NEXT_STATES, QUANTISERS
+from ..grids import ENTRIES, ZERO_ENTRY
+from ..layout import PHASES
+from .quantise import Quantise, Targets, of_phase, table_bits
+
+PROVISIONAL_ROUNDING = 0.38
+#: Dead zone of each quantiser where nothing is looked ahead at, in steps of the lattice.
+GREEDY_ROUNDING = (0.4, 0.2)
+#: Smaller coefficients, in steps of the lattice, get the label zero.
+LEAST_CODED = 0.5
+SITES_AT_ONCE = 1 << 14
+IMPOSSIBLE = np.float32(1e18)
+#: The two ways into each state: state before, and parity of the label.
+WAYS_INTO = tuple(
+    tuple(
+        (state, parity)
+        for state in range(4)
+        for parity in range(2)
+        if NEXT_STATES[state][parity] == into
+    )
+    for into in range(4)
+)
+
+
+@dataclass(frozen=True)
+class _Sites:
+    """Coefficients of a split by coding order and site, all ``(56, sites)``; see ``Classes``."""
+
+    is_coded: NDArray[np.bool_]
+    c: NDArray[np.float32]
+    weight: NDArray[np.float32] | None
+    table: NDArray[np.int16]
+    sign: NDArray[np.int8]
+    base: NDArray[np.int32]
+
+    def part(self, sites: slice) -> _Sites:
+        """Some of the sites."""
+        weight = None if self.weight is None else self.weight[:, sites]
+        return _Sites(
+            self.is_coded[:, sites],
+            self.c[:, sites],
+            weight,
+            self.table[:, sites],
+            self.sign[:, sites],
+            self.base[:, sites],
+        )
+
+
+def greedy_quantiser(targets: Targets) -> Quantise:
+    """Quantiser that looks at nothing but the coefficient and the state."""
+
+    def quantise(at: Phase) -> NDArray[np.int64]:
+        c = np.clip(of_phase(targets.scaled, at), -LARGEST_VALUE, LARGEST_VALUE)
+        second = np.zeros(len(c), np.int64) if at.quantisers is None else at.quantisers
+        rounding = np.asarray(GREEDY_ROUNDING, np.float32)[second]
+        labels = np.floor(np.abs(c) / 2 + second / 2 + rounding).astype(np.int64)
+        signed: NDArray[np.int64] = np.where(c < 0, -labels, labels)
+        return signed
+
+    return quantise
+
+
+def trellis_quantiser(
+    targets: Targets, model: SplitModel, codebook: NDArray[np.float32], trade: float, look: Look
+) -> Quantise:
+    """Quantiser of one split that trades distortion for rate.
+
+    Parameters
+    ----------
+    targets : Targets
+        In steps of the lattice, which are half of a label's.
+    codebook : ndarray of float32
+        ``(256,)``, the first-stage codebook, in the same steps.
+    trade : float
+        Squared error, in squared steps of the lattice, that one bit is worth (lambda).
+    look : callable
+        Gives all phases of the split with tables for provisional labels.
+    """
+
+    def provisional(at: Phase) -> NDArray[np.int64]:
+        c = of_phase(targets.scaled, at) / 2
+        magnitude = np.minimum(np.abs(c), np.float32(LARGEST_VALUE // 2))
+        labels = np.floor(magnitude + np.float32(PROVISIONAL_ROUNDING)).astype(np.int64)
+        signed: NDArray[np.int64] = np.where(c < 0, -labels, labels)
+        return signed
+
+    sites = _sites_of(targets, look(provisional))
+    prices = _Prices(model, codebook, trade)
+    labels = np.zeros(sites.c.shape, np.int32)
+    for start in range(0, labels.shape[1], SITES_AT_ONCE):
+        some = slice(start, start + SITES_AT_ONCE)
+        labels[:, some] = cheapest_labels(sites.part(some), prices)
+
+    def quantise(at: Phase) -> NDArray[np.int64]:
+        chosen: NDArray[np.int64] = labels[at.band * len(PHASES) + at.phase, at.coded].astype(
+            np.int64
+        )
+        return chosen
+
+    return quantise
+
+
+def _sites_of(targets: Targets, phases: Sequence[Phase]) -> _Sites:
+    shape = (len(phases), targets.scaled.size // len(phases))
+    weight = None if targets.weights is None else np.zeros(shape, np.float32)
+    sites = _Sites(
+        np.zeros(shape, bool),
+        np.zeros(shape, np.float32),
+        weight,
+        np.zeros(shape, np.int16),
+        np.ones(shape, np.int8),
+        np.zeros(shape, np.int32),
+    )
+    for number, at in enumerate(phases):
+        where = at.coded
+        sites.is_coded[number, where] = True
+        c = of_phase(targets.scaled, at)
+        sites.c[number, where] = np.clip(c, -LARGEST_VALUE, LARGEST_VALUE)
+        if weight is not None and targets.weights is not None:
+            weight[number, where] = of_phase(targets.weights, at)
+        sites.table[number, where] = at.classes.table
+        sites.sign[number, where] = at.classes.sign
+        sites.base[number, where] = at.classes.base
+    return sites
+
+
+class _Prices:
+    """What a label costs."""
+
+    def __init__(self, model: SplitModel, codebook: NDArray[np.float32], trade: float) -> None:
+        self._bits = np.float32(trade) * table_bits(model)
+        self._offsets = model.offsets
+        self._moved = codebook - np.arange(-ZERO_ENTRY, ENTRIES - ZERO_ENTRY, dtype=np.float32)
+
+    def of(self, labels: NDArray[np.int32], quantiser: int, at: _Sites) -> NDArray[np.float32]:
+        """Cost of a label for each coefficient of one phase, ``(N,)``."""
+        residual = at.sign * labels - at.base
+        symbols = residual + LARGEST_SYMBOL_VALUE
+        symbols[np.abs(residual) > LARGEST_SYMBOL_VALUE] = ESCAPE
+        tables = at.table + quantiser * CLASSES if quantiser else at.table
+        q = 2 * labels - np.sign(labels) if quantiser else 2 * labels
+        error = at.c - q
+        error -= self._moved[np.clip(q + ZERO_ENTRY, 0, ENTRIES - 1)]
+        if self._offsets is not None:
+            error -= at.sign * self._offsets[tables, symbols]
+        error *= error
+        if at.weight is not None:
+            error *= at.weight
+        error += self._bits[tables, symbols]
+        return error
+
+
+def _phase_of(sites: _Sites, number: int, where: NDArray[np.intp]) -> _Sites:
+    """Coefficients of one phase at some sites, ``(N,)`` each."""
+    weight = None if sites.weight is None else sites.weight[number, where]
+    return _Sites(
+        sites.is_coded[number, where],
+        sites.c[number, where],
+        weight,
+        sites.table[number, where],
+        sites.sign[number, where],
+        sites.base[number, where],
+    )
+
+
+def _candidates(at: _Sites, prices: _Prices) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Least cost and its label, by quantiser and parity, ``(2, 2, N)`` each."""
+    count = len(at.c)
+    costs = np.full((QUANTISERS, 2, count), IMPOSSIBLE, np.float32)
+    labels = np.zeros((QUANTISERS, 2, count), np.int32)
+    labels[:, 1] = 1
+    zeros = np.zeros(count, np.int32)
+    for quantiser in range(QUANTISERS):
+        costs[quantiser, 0] = prices.of(zeros, quantiser, at)
+    busy = np.flatnonzero((np.abs(at.c) >= LEAST_CODED) | (at.base > 0))
+    if busy.size == 0:
+        return costs, labels
+    some = _Sites(*(None if part is None else part[busy] for part in vars(at).values()))  # type: ignore[arg-type]
+    signs = np.where(some.c < 0, -1, 1).astype(np.int32)
+    for quantiser in range(QUANTISERS):
+        size = (np.abs(some.c) + quantiser) / 2
+        for parity in range(2):
+            nearest = 2 * np.rint((size - parity) / 2).astype(np.int32) + parity
+            np.maximum(nearest, parity, out=nearest)
+            best, least = labels[quantiser, parity, busy], costs[quantiser, parity, busy]
+            smaller = np.maximum(nearest - 2, parity)
+            others = (
+                (signs * nearest, signs * smaller, -signs)
+                if parity
+                else (signs * nearest, signs * smaller)
+            )
+            for tried in others:
+                price = prices.of(tried, quantiser, some)
+                better = price < least
+                best, least = np.where(better, tried, best), np.where(better, price, least)
+            labels[quantiser, parity, busy], costs[quantiser, parity, busy] = best, least
+    return costs, labels
+
+
+def cheapest_labels(sites: _Sites, prices: _Prices) -> NDArray[np.int32]:
+    """Labels ``(56, sites)`` of least total cost at each site; zero where none is coded."""
+    count = sites.c.shape[1]
+    totals = np.full((4, count), IMPOSSIBLE, np.float32)
+    totals[0] = 0
+    steps = []
+    for number in range(len(sites.c)):
+        where = np.flatnonzero(sites.is_coded[number])
+        costs, labels = _candidates(_phase_of(sites, number, where), prices)
+        before = totals[:, where]
+        second = np.empty((4, len(where)), bool)
+        for into, ways in enumerate(WAYS_INTO):
+            one, other = (before[state] + costs[state >> 1, parity] for state, parity in ways)
+            np.less(other, one, out=second[into])
+            totals[into, where] = np.minimum(one, other)
+        steps.append((where, second, labels))
+    states = totals.argmin(axis=0)
+    chosen = np.zeros(sites.c.shape, np.int32)
+    ways_into = np.array(WAYS_INTO)
+    for number in range(len(steps) - 1, -1, -1):
+        where, second, labels = steps[number]
+        at = np.arange(len(where))
+        into = states[where]
+        state, parity = ways_into[into, second[into, at].astype(np.int64)].T
+        chosen[number, where] = labels[state >> 1, parity, at]
+        states[where] = state
+    return chosen
