@@ -120,9 +120,9 @@ def test_round_trip_of_tiles(model: ContextModel, shape: list[int], seed: int) -
     np.testing.assert_array_equal(read.q, wanted)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_a_frame_is_the_same_with_any_number_of_threads(
-    model: ContextModel, monkeypatch: pytest.MonkeyPatch, threads: int
+@pytest.mark.parametrize("at_once", [1, 3, 32])
+def test_tiles_of_a_frame_do_not_depend_on_each_other(
+    model: ContextModel, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     geometry = frame_geometry(mask_of((70, 66, 40), 3))
     low_pass = np.zeros(geometry.fractions[-1].shape, np.int32)
@@ -134,12 +134,11 @@ def test_a_frame_is_the_same_with_any_number_of_threads(
 
         return quantise
 
-    monkeypatch.setattr(vqcodec.entropy.frame, "threads_of_work", lambda: threads)
+    monkeypatch.setattr(vqcodec.entropy.frame, "TILES_AT_ONCE", at_once)
     levels, coefficients = encode_levels(model, geometry, 300, low_pass, quantiser)
     read = decode_levels(model, geometry, 300, levels)
     for ours, theirs in zip(read.details, coefficients.details, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    monkeypatch.setattr(vqcodec.entropy.frame, "threads_of_work", lambda: 1)
     places = tile_places(geometry.foreground.shape)
     for place in places:
         part = decode_levels(model, geometry, 300, levels, [place])

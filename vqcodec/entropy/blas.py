@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from threading import Lock
-from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
-
-Part = TypeVar("Part")
 
 
 class _SharedLimit:
     """A limit that holds from the first that asks for it to the last that lets go of it."""
 
     def __init__(self) -> None:
-        libraries = ThreadpoolController().select(user_api="blas").info()
-        self.threads = max((each["num_threads"] for each in libraries), default=1)
         self._lock = Lock()
         self._users = 0
         self._held = ExitStack()
@@ -41,26 +35,6 @@ class _SharedLimit:
 @lru_cache(maxsize=1)
 def _shared_limit() -> _SharedLimit:
     return _SharedLimit()
-
-
-def in_threads(work: Callable[[Part], object], parts: Sequence[Part]) -> None:
-    """Do parts of some work, as many at once as BLAS would have had threads.
-
-    An exception of any part is raised once all parts that were begun have ended.
-    """
-    threads = min(_shared_limit().threads, len(parts))
-    if threads < 2:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(threads, "tiles") as pool:
-        for done in [pool.submit(work, part) for part in parts]:
-            done.result()
-
-
-def threads_of_work() -> int:
-    """Threads that :func:`in_threads` uses at most."""
-    return _shared_limit().threads
 
 
 @contextmanager

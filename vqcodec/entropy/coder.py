@@ -47,6 +47,22 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A phase that is looked at before its split is coded.
+
+    Attributes
+    ----------
+    at : Phase
+        Of the coefficients that matter.
+    coded : ndarray of int
+        Flat index of every coded coefficient; see :class:`Phase`.
+    """
+
+    at: Phase
+    coded: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class CodedSplit:
     """A split as the decoder knows it.
 
@@ -133,23 +149,29 @@ class _Split:
         return CodedSplit(self._q, self._offsets)
 
 
-def provisional_phases(
-    model: SplitModel, context: SplitContext, support: NDArray[np.bool_], quantise: Quantiser
-) -> list[Phase]:
+def phases_ahead(
+    model: SplitModel,
+    context: SplitContext,
+    support: NDArray[np.bool_],
+    matters: NDArray[np.bool_],
+    quantise: Quantiser,
+) -> list[Ahead]:
     """All phases of a split as they would be with the first quantiser alone.
 
     Parameters
     ----------
+    matters : ndarray of bool
+        ``(7, tiles, d, h, w)``: coefficients that are looked at; the others count as zero.
     quantise : callable
-        Chooses labels without knowing the states.
+        Chooses their labels without knowing the states.
     """
     lattices = (len(context.tiling.chosen), *context.tiling.lattice)
     found = []
-    for at in _phases(model, context, support):
+    for at in _phases(model, context, support & matters):
         q = np.zeros(lattices, np.int32)
         q.reshape(-1)[at.coded] = 2 * quantise(at)
         context.store(at.band, at.phase, q)
-        found.append(at)
+        found.append(Ahead(at, np.flatnonzero(lattice_of(support[at.band], at.phase))))
     return found
 
 

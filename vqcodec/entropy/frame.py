@@ -7,7 +7,7 @@ every machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..layout import STEPS_PER_OCTAVE
-from .blas import in_threads, one_blas_thread, threads_of_work
-from .coder import Phase, Quantiser, decode_split, encode_split, provisional_phases
+from .blas import one_blas_thread
+from .coder import Ahead, Quantiser, decode_split, encode_split, phases_ahead
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
@@ -61,8 +61,8 @@ class Streams:
         return len(self.mask) + sum(map(len, self.levels)) + len(self.holes or b"")
 
 
-#: Given labels for them, all phases of a split as they would be without a trellis.
-Look = Callable[[Quantiser], list[Phase]]
+#: Given which coefficients matter and labels for them, all phases of a split looked at ahead.
+Look = Callable[[NDArray[np.bool_], Quantiser], list[Ahead]]
 #: Given split, its model, tiles and a look ahead, what quantises the phases of that split.
 SplitQuantiser = Callable[[int, SplitModel, Tiling, Look], Quantiser]
 
@@ -104,11 +104,8 @@ def encode_levels(
     if model.is_tiled:
         every = tile_places(geometry.foreground.shape)
         encoders = {place: Encoder() for place in every}
-
-        def code_tiles(places: tuple[Sides, ...]) -> None:
+        for places in _batches(every):
             code(0, [encoders[place] for place in places], places)
-
-        in_threads(code_tiles, _batches(every))
         finest = joined([encoder.finish() for encoder in encoders.values()])
     else:
         code(0, [fine])
@@ -156,13 +153,8 @@ def decode_levels(
     read(2, [coarse])
     read(1, [Decoder(streams[1])])
     if model.is_tiled:
-
-        def read_tiles(places: tuple[Sides, ...]) -> None:
+        for places in _batches([each for each in every if wanted is None or each in wanted]):
             read(0, [Decoder(parts[place]) for place in places], places)
-
-        in_threads(
-            read_tiles, _batches([each for each in every if wanted is None or each in wanted])
-        )
     else:
         read(0, [Decoder(streams[0])])
     return levels.coefficients(low_pass)
@@ -174,21 +166,20 @@ def context_index(model: ContextModel, step_index: int) -> int:
 
 
 def _look(
-    levels: LevelContexts, group: SplitModel, split: int, places: Places, quantise: Quantiser
-) -> list[Phase]:
+    levels: LevelContexts,
+    group: SplitModel,
+    split: int,
+    places: Places,
+    matters: NDArray[np.bool_],
+    quantise: Quantiser,
+) -> list[Ahead]:
     context, support = levels.start(split, places)
-    return provisional_phases(group, context, support, quantise)
+    return phases_ahead(group, context, support, matters, quantise)
 
 
-def _batches(places: Sequence[Sides]) -> list[tuple[Sides, ...]]:
-    """Tiles that are coded together: about as many in each batch, for every thread some."""
-    if not places:
-        return []
-    threads = threads_of_work()
-    batches = -(-len(places) // TILES_AT_ONCE)
-    batches = min(-(-batches // threads) * threads, len(places))
-    size = -(-len(places) // batches)
-    return [tuple(places[start : start + size]) for start in range(0, len(places), size)]
+def _batches(places: Sequence[Sides]) -> Iterator[tuple[Sides, ...]]:
+    for start in range(0, len(places), TILES_AT_ONCE):
+        yield tuple(places[start : start + TILES_AT_ONCE])
 
 
 def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:

@@ -21,8 +21,6 @@ BLOCK = 2
 DETAIL_LIMIT = 12.0
 #: Blocks around a voxel's own that the inputs and the first two convolutions see.
 BASE_HALO = 3
-#: Convolutions of the branch that sees further, and blocks that it takes away.
-WIDE_DEPTH, WIDE_REACH = 2, 5
 SLAB = 24
 INPUT_CHANNELS = BLOCK**3 + 4
 STEP_FEATURES = 3
@@ -39,26 +37,15 @@ class RestorationNetwork(nn.Module):
         Hidden channels.
     depth : int
         Residual 3x3x3 convolutions behind the first two; they start as nothing.
-    wide : int
-        Channels of a branch at half the resolution, which sees further; 0 for none. What it
-        adds starts as nothing.
     """
 
-    def __init__(self, width: int = 48, depth: int = 0, wide: int = 0) -> None:
+    def __init__(self, width: int = 48, depth: int = 0) -> None:
         super().__init__()
         self.first = nn.Conv3d(INPUT_CHANNELS, width, 3)
         self.second = nn.Conv3d(width, width, 3)
         self.middle = nn.ModuleList(nn.Conv3d(width, width, 3) for _ in range(depth))
         for convolution in self.middle.parameters():
             nn.init.zeros_(convolution)
-        self.down = nn.Conv3d(width, wide, 2, stride=2) if wide else None
-        self.around = nn.ModuleList(
-            nn.Conv3d(wide, wide, 3) for _ in range(WIDE_DEPTH if wide else 0)
-        )
-        self.up = nn.Conv3d(wide, width, 1) if wide else None
-        if self.up is not None:
-            for parameter in self.up.parameters():
-                nn.init.zeros_(parameter)
         self.third = nn.Conv3d(width, width, 1)
         self.last = nn.Conv3d(width, BLOCK**3, 1)
         self.modulation = nn.Linear(STEP_FEATURES, 4 * width)
@@ -70,7 +57,7 @@ class RestorationNetwork(nn.Module):
     @property
     def halo(self) -> int:
         """Blocks around a voxel's own that its correction depends on."""
-        return BASE_HALO + len(self.middle) + (WIDE_REACH if self.up is not None else 0)
+        return BASE_HALO + len(self.middle)
 
     def forward(self, blocks_BCDHW: Tensor, log2_step_B: Tensor) -> Tensor:
         """Correction in steps of blocks with their halo, one less than :attr:`halo`.
@@ -83,27 +70,12 @@ class RestorationNetwork(nn.Module):
         gain_1, bias_1, gain_2, bias_2 = parts
         x = nn_functional.leaky_relu(self.first(blocks_BCDHW) * (1 + gain_1) + bias_1, 0.1)
         x = nn_functional.leaky_relu(self.second(x) * (1 + gain_2) + bias_2, 0.1)
-        if self.down is not None and self.up is not None:
-            x = self._widened(x)
         for convolution in self.middle:
             inner = x[..., 1:-1, 1:-1, 1:-1]
             x = inner + nn_functional.leaky_relu(convolution(x), 0.1)
         x = nn_functional.leaky_relu(self.third(x), 0.1)
         correction: Tensor = self.last(x)
         return correction
-
-    def _widened(self, x: Tensor) -> Tensor:
-        """Features with what the branch makes of their surroundings; ``WIDE_REACH`` less."""
-        if self.down is None or self.up is None:
-            return x
-        seen = nn_functional.leaky_relu(self.down(x), 0.1)
-        for convolution in self.around:
-            inner = seen[..., 1:-1, 1:-1, 1:-1]
-            seen = inner + nn_functional.leaky_relu(convolution(seen), 0.1)
-        added = nn_functional.interpolate(self.up(seen), scale_factor=2.0, mode="nearest")
-        rest = WIDE_REACH - 2 * WIDE_DEPTH
-        own = x[..., WIDE_REACH:-WIDE_REACH, WIDE_REACH:-WIDE_REACH, WIDE_REACH:-WIDE_REACH]
-        return own + added[..., rest:-rest, rest:-rest, rest:-rest]
 
 
 def to_blocks(x_BDHW: Tensor) -> Tensor:

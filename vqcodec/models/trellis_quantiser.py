@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn.functional import max_pool3d
 
-from ..entropy.coder import Phase
+from ..entropy.coder import Ahead, Phase
 from ..entropy.frame import LARGEST_VALUE, Look
 from ..entropy.split_model import SplitModel
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
@@ -27,10 +29,12 @@ from .quantise import Quantise, Targets, of_phase, table_bits
 PROVISIONAL_ROUNDING = 0.38
 #: Dead zone of each quantiser where nothing is looked ahead at, in steps of the lattice.
 GREEDY_ROUNDING = (0.4, 0.2)
-#: Smaller coefficients, in steps of the lattice, get the label zero.
-LEAST_CODED = 0.5
+#: Smaller coefficients, in steps of the lattice, get the label zero and are not looked at.
+LEAST_CODED = 0.75
 SITES_AT_ONCE = 1 << 14
 IMPOSSIBLE = np.float32(1e18)
+#: State before an even label, by the one after it.
+AFTER_EVEN = np.array([0, 2, 1, 3])
 #: The two ways into each state: state before, and parity of the label.
 WAYS_INTO = tuple(
     tuple(
@@ -45,9 +49,13 @@ WAYS_INTO = tuple(
 
 @dataclass(frozen=True)
 class _Sites:
-    """Coefficients of a split by coding order and site, all ``(56, sites)``; see ``Classes``."""
+    """Coefficients of a split by coding order and site, all ``(56, sites)``; see ``Classes``.
+
+    What is coded and does not matter gets the label zero.
+    """
 
     is_coded: NDArray[np.bool_]
+    matters: NDArray[np.bool_]
     c: NDArray[np.float32]
     weight: NDArray[np.float32] | None
     table: NDArray[np.int16]
@@ -59,6 +67,7 @@ class _Sites:
         weight = None if self.weight is None else self.weight[:, sites]
         return _Sites(
             self.is_coded[:, sites],
+            self.matters[:, sites],
             self.c[:, sites],
             weight,
             self.table[:, sites],
@@ -105,10 +114,11 @@ def trellis_quantiser(
         signed: NDArray[np.int64] = np.where(c < 0, -labels, labels)
         return signed
 
-    sites = _sites_of(targets, look(provisional))
+    matters = _near(np.abs(targets.scaled) >= LEAST_CODED)
+    sites = _sites_of(targets, look(matters, provisional))
     prices = _Prices(model, codebook, trade)
     labels = np.zeros(sites.c.shape, np.int32)
-    for start in range(0, labels.shape[1], SITES_AT_ONCE):
+    for start in range(0, sites.c.size // len(sites.c), SITES_AT_ONCE):
         some = slice(start, start + SITES_AT_ONCE)
         labels[:, some] = cheapest_labels(sites.part(some), prices)
 
@@ -121,10 +131,18 @@ def trellis_quantiser(
     return quantise
 
 
-def _sites_of(targets: Targets, phases: Sequence[Phase]) -> _Sites:
+def _near(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where any of the 3x3x3 coefficients around was found, in bands ``(7, tiles, d, h, w)``."""
+    flags = torch.from_numpy(found.view(np.uint8)).to(torch.float32)
+    pooled: NDArray[np.bool_] = (max_pool3d(flags, 3, 1, 1) > 0).numpy()
+    return pooled
+
+
+def _sites_of(targets: Targets, phases: Sequence[Ahead]) -> _Sites:
     shape = (len(phases), targets.scaled.size // len(phases))
     weight = None if targets.weights is None else np.zeros(shape, np.float32)
     sites = _Sites(
+        np.zeros(shape, bool),
         np.zeros(shape, bool),
         np.zeros(shape, np.float32),
         weight,
@@ -132,9 +150,11 @@ def _sites_of(targets: Targets, phases: Sequence[Phase]) -> _Sites:
         np.ones(shape, np.int8),
         np.zeros(shape, np.int32),
     )
-    for number, at in enumerate(phases):
+    for number, ahead in enumerate(phases):
+        at = ahead.at
         where = at.coded
-        sites.is_coded[number, where] = True
+        sites.is_coded[number, ahead.coded] = True
+        sites.matters[number, where] = True
         c = of_phase(targets.scaled, at)
         sites.c[number, where] = np.clip(c, -LARGEST_VALUE, LARGEST_VALUE)
         if weight is not None and targets.weights is not None:
@@ -176,6 +196,7 @@ def _phase_of(sites: _Sites, number: int, where: NDArray[np.intp]) -> _Sites:
     weight = None if sites.weight is None else sites.weight[number, where]
     return _Sites(
         sites.is_coded[number, where],
+        sites.matters[number, where],
         sites.c[number, where],
         weight,
         sites.table[number, where],
@@ -186,35 +207,22 @@ def _phase_of(sites: _Sites, number: int, where: NDArray[np.intp]) -> _Sites:
 
 def _candidates(at: _Sites, prices: _Prices) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Least cost and its label, by quantiser and parity, ``(2, 2, N)`` each."""
-    count = len(at.c)
-    costs = np.full((QUANTISERS, 2, count), IMPOSSIBLE, np.float32)
-    labels = np.zeros((QUANTISERS, 2, count), np.int32)
-    labels[:, 1] = 1
-    zeros = np.zeros(count, np.int32)
+    costs = np.empty((QUANTISERS, 2, len(at.c)), np.float32)
+    labels = np.empty(costs.shape, np.int32)
+    signs = np.where(at.c < 0, -1, 1).astype(np.int32)
     for quantiser in range(QUANTISERS):
-        costs[quantiser, 0] = prices.of(zeros, quantiser, at)
-    busy = np.flatnonzero((np.abs(at.c) >= LEAST_CODED) | (at.base > 0))
-    if busy.size == 0:
-        return costs, labels
-    some = _Sites(*(None if part is None else part[busy] for part in vars(at).values()))  # type: ignore[arg-type]
-    signs = np.where(some.c < 0, -1, 1).astype(np.int32)
-    for quantiser in range(QUANTISERS):
-        size = (np.abs(some.c) + quantiser) / 2
+        size = (np.abs(at.c) + quantiser) / 2
         for parity in range(2):
             nearest = 2 * np.rint((size - parity) / 2).astype(np.int32) + parity
             np.maximum(nearest, parity, out=nearest)
-            best, least = labels[quantiser, parity, busy], costs[quantiser, parity, busy]
-            smaller = np.maximum(nearest - 2, parity)
-            others = (
-                (signs * nearest, signs * smaller, -signs)
-                if parity
-                else (signs * nearest, signs * smaller)
-            )
+            best = signs * nearest
+            least = prices.of(best, quantiser, at)
+            others = (signs * np.maximum(nearest - 2, parity), -signs if parity else 0 * signs)
             for tried in others:
-                price = prices.of(tried, quantiser, some)
+                price = prices.of(tried, quantiser, at)
                 better = price < least
                 best, least = np.where(better, tried, best), np.where(better, price, least)
-            labels[quantiser, parity, busy], costs[quantiser, parity, busy] = best, least
+            labels[quantiser, parity], costs[quantiser, parity] = best, least
     return costs, labels
 
 
@@ -225,7 +233,9 @@ def cheapest_labels(sites: _Sites, prices: _Prices) -> NDArray[np.int32]:
     totals[0] = 0
     steps = []
     for number in range(len(sites.c)):
-        where = np.flatnonzero(sites.is_coded[number])
+        quiet = np.flatnonzero(sites.is_coded[number] & ~sites.matters[number])
+        totals[:, quiet] = totals[AFTER_EVEN, quiet[:, None]].T
+        where = np.flatnonzero(sites.matters[number])
         costs, labels = _candidates(_phase_of(sites, number, where), prices)
         before = totals[:, where]
         second = np.empty((4, len(where)), bool)
@@ -233,12 +243,13 @@ def cheapest_labels(sites: _Sites, prices: _Prices) -> NDArray[np.int32]:
             one, other = (before[state] + costs[state >> 1, parity] for state, parity in ways)
             np.less(other, one, out=second[into])
             totals[into, where] = np.minimum(one, other)
-        steps.append((where, second, labels))
+        steps.append((quiet, where, second, labels))
     states = totals.argmin(axis=0)
     chosen = np.zeros(sites.c.shape, np.int32)
     ways_into = np.array(WAYS_INTO)
     for number in range(len(steps) - 1, -1, -1):
-        where, second, labels = steps[number]
+        quiet, where, second, labels = steps[number]
+        states[quiet] = AFTER_EVEN[states[quiet]]
         at = np.arange(len(where))
         into = states[where]
         state, parity = ways_into[into, second[into, at].astype(np.int64)].T

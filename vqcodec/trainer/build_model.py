@@ -119,9 +119,14 @@ def build_model(
         network = RestorationNetwork(state["first.weight"].shape[0], depth)
         network.load_state_dict(state)
         current |= restoration_tensors(network)
+    return write_model(out, current, model_id)
+
+
+def write_model(out: Path, tensors: Mapping[str, NDArray[Any]], model_id: str) -> str:
+    """Write a weights file of the family, over one that is there; its identity."""
     return write_weights(
         out,
-        current,
+        dict(tensors),
         {"grid_levels": GRID_LEVELS},
         model_id=model_id,
         family=FAMILY_ID,

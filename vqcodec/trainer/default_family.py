@@ -10,6 +10,8 @@ with a ``manifest.csv`` and what earlier stages left in the run folder, and can 
 ``weights``      tables and centroids from real encodings; the weights file
 ``pairs``        original and decoded scans, made with that weights file
 ``restoration``  the restoration network; then run ``weights`` again
+``trellis``      from ``--start`` a model for a trellis: its tables, codebooks and offsets
+``trained``      the same with the networks that ``timed_training`` left in the run folder
 """
 
 from __future__ import annotations
@@ -26,14 +28,26 @@ from ..entropy.groups import GROUPS
 from ..models.restoration import RestorationNetwork, restoration_network
 from ..registry import read_weights
 from .build_contexts import build
-from .build_model import build_model
+from .build_model import build_model, refine, write_model
 from .context_samples import collect as collect_samples
 from .hole_prior import build_holes
 from .mask_prior import build_mask
 from .restoration import collect as collect_pairs
 from .restoration import load_pairs, train
+from .trellis_start import refined, trellis_tensors, with_trained
 
-STAGES = ("samples", "contexts", "mask", "holes", "weights", "pairs", "restoration")
+STAGES = (
+    "samples",
+    "contexts",
+    "mask",
+    "holes",
+    "weights",
+    "pairs",
+    "restoration",
+    "trellis",
+    "trained",
+)
+TRAINED_SCANS = 40
 
 
 def run(stage: str, options: argparse.Namespace) -> None:
@@ -56,6 +70,13 @@ def run(stage: str, options: argparse.Namespace) -> None:
         build_holes(root, folder, encoder, options.ragged, steps=4000)
     elif stage == "weights":
         print(build_model(root, folder, weights, options.id, options.scans, 3, start))
+    elif stage == "trellis":
+        tensors = refined(trellis_tensors(start or {}), root)
+        print(write_model(weights, tensors, options.id))
+    elif stage == "trained":
+        tensors = with_trained(read_weights(weights).tensors, folder)
+        tensors = refine(tensors, root, TRAINED_SCANS, 300, "tables")
+        print(write_model(weights, tensors, options.id))
     elif stage == "pairs":
         encoder = weights if weights.exists() else options.start
         collect_pairs(root, encoder, folder / "pairs-val", 8, "val")

@@ -1,0 +1,83 @@
+"""A model for a trellis from one without, and from what was trained on its draws.
+
+The networks are taken over: a label is to them what a quantised coefficient was. Tables of the
+second quantiser start from the Laplace distribution, then all tables, codebooks and offsets are
+counted on what the encoder really does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..entropy.groups import GROUPS
+from ..entropy.neighbourhood import input_limits
+from ..entropy.tables import SYMBOLS, integer_frequencies
+from ..entropy.trellis import QUANTISERS, labels_of
+from ..grids import ENTRIES, ZERO_ENTRY
+from ..layout import SPLITS
+from ..models.restoration import restoration_network, restoration_tensors
+from .build_model import refine
+from .context_export import integer_networks, laplace_mass
+from .prior import LAPLACE_START, ContextNetworks
+from .refine import Renewal
+
+Tensors = dict[str, NDArray[Any]]
+
+MAPPED = ("magnitude", "signed")
+#: Scans and what is renewed, pass by pass.
+PASSES: tuple[tuple[int, Renewal], ...] = ((10, "codebooks"), (20, "offsets"), (40, "offsets"))
+
+
+def trellis_tensors(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
+    """Tensors for coder ``context-tiles-2`` from those of a model for ``context-tiles-1``."""
+    made = dict(tensors)
+    for group in range(len(GROUPS)):
+        prefix = f"contexts/{group}"
+        first = made[f"{prefix}/symbols"]
+        second = integer_frequencies(laplace_mass(1)).astype(first.dtype)
+        made[f"{prefix}/symbols"] = np.concatenate((first, second))
+        made[f"{prefix}/offsets"] = np.zeros((QUANTISERS * len(first), SYMBOLS), np.float16)
+    for name in MAPPED:
+        table = made[f"maps/{name}"]
+        labels = labels_of(np.arange(2 * len(table)))
+        made[f"maps/{name}"] = table[np.minimum(labels, len(table) - 1)]
+    entries = np.arange(ENTRIES, dtype=np.float32) - ZERO_ENTRY
+    made["codebooks"] = np.tile(entries, (SPLITS, 1))
+    return made
+
+
+def refined(tensors: Tensors, root: Path) -> Tensors:
+    """The same with tables, codebooks and offsets of what the encoder does."""
+    for number, (scans, renews) in enumerate(PASSES):
+        tensors = refine(tensors, root, scans, 200 + number, renews)
+    return tensors
+
+
+def with_trained(tensors: Mapping[str, NDArray[Any]], run: Path) -> Tensors:
+    """Tensors with the networks that ``timed_training`` left in a run folder, if any.
+
+    Tables are to be counted anew where context networks changed.
+    """
+    made = dict(tensors)
+    for group in range(len(GROUPS)):
+        path = run / f"contexts{group}-0.pt"
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            networks, inputs, hidden = state["first"].shape
+            model = ContextNetworks(
+                networks, inputs, hidden, state["second"].shape[2], LAPLACE_START
+            )
+            model.load_state_dict(state)
+            parts = vars(integer_networks(model, input_limits(has_wide=True)))
+            made |= {f"contexts/{group}/{name}": part for name, part in parts.items()}
+    path, network = run / "restoration-0.pt", restoration_network(made)
+    if path.exists() and network is not None:
+        network.load_state_dict(torch.load(path, weights_only=True))
+        made |= restoration_tensors(network)
+    return made
