@@ -32,6 +32,11 @@ FILES = {
         "context-tiles-1",
         "76ea23533e734af2b4ebcd921d886ed22e92ac8ae73516d0d37fd61eeec1a31d",
     ),
+    "fourth-default-model.vqz": (
+        "vqcodec-t1-4",
+        "context-tiles-1",
+        "76ea23533e734af2b4ebcd921d886ed22e92ac8ae73516d0d37fd61eeec1a31d",
+    ),
 }
 
 
@@ -54,4 +59,4 @@ def test_the_default_model() -> None:
     vqz = vqcodec.encode(head().astype(np.int16), quality=3, effort=1, device="cpu")
     assert vqz.parsed.model.id == default.id
     assert default.id not in {model for model, _, _ in FILES.values()}
-    assert vqz.parsed.entropy == "context-tiles-1"
+    assert vqz.parsed.entropy == "context-tiles-2"

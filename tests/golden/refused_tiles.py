@@ -1,4 +1,4 @@
-"""Files of coder ``context-tiles-1`` whose checksums are all right and whose codes are not."""
+"""Files of coders with tiles whose checksums are all right and whose codes are not."""
 
 from __future__ import annotations
 
@@ -71,6 +71,24 @@ TILES_REFUSALS = (
         header(entropy="context-range-1"),
         "states entropy coder 'context-range-1', its model is for 'context-tiles-1'",
         "its model, but coder `context-range-1` in the header",
+    ),
+    Refusal(
+        "bad-trellis-entropy-of-no-model",
+        "trellis-one-voxel-inside",
+        header(entropy="context-tiles-1"),
+        FormatError,
+        "codes",
+        "states entropy coder 'context-tiles-1', its model is for 'context-tiles-2'",
+        "a model for `context-tiles-2`, but coder `context-tiles-1` in the header",
+    ),
+    Refusal(
+        "bad-trellis-stream-other",
+        "trellis-int16-masked",
+        streams(lambda parts: [*parts[:3], bytes(b ^ 0x5A for b in parts[3])]),
+        FormatError,
+        "codes",
+        DAMAGE,
+        "coder `context-tiles-2`: another stream of the same length in the last tile",
     ),
     _bad("empty", section(FINE, lambda _: b""), "ends before their lengths", "empty fine section"),
     _bad(

@@ -144,11 +144,10 @@ def test_restoration_learns_from_pairs(tmp_path: Path, monkeypatch: pytest.Monke
     pair = Pair(original, decoded, np.ones(original.shape, bool), 0.1)
     np.savez(tmp_path / "pair1.npz", **vars(pair))
     monkeypatch.setattr(timed_restoration, "FIRST_DRAWS", 1)
-    monkeypatch.setattr(timed_restoration, "PATCHES_AT_ONCE", 1)
     network, out = RestorationNetwork(4, 1), tmp_path / "restoration.pt"
     device = torch.device("cpu")
     timed_restoration.train_restoration(
-        network, tmp_path, out, seconds=2.0, device=device, rate=1e-3, keeps_files=True
+        network, tmp_path, out, seconds=2.0, device=device, rate=1e-3, patches=1, keeps_files=True
     )
     assert (tmp_path / "pair1.npz").exists()
     state = torch.load(out, weights_only=True)

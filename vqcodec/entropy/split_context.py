@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +40,8 @@ MEAN_UNIT = 16
 FIXED = ("constant", "step")
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Where one input is read.
+class Reading(NamedTuple):
+    """Where one input is read; a tuple, since there are hundreds of thousands.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class SplitContext:
                 yield Reading(self._wide[entry.column], 0)
             else:
                 source, border = self._source(entry)
-                yield Reading(source, _start(source.shape[1:], border, tuple(entry.shift)))
+                yield Reading(source, _start(source.shape[1:], border, entry.shift))
 
     def places(self, positions: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
         """Tile and place within its lattice of flat indices into the lattices of all tiles."""

@@ -75,7 +75,7 @@ def run(stage: str, options: argparse.Namespace) -> None:
         print(write_model(weights, tensors, options.id))
     elif stage == "trained":
         tensors = with_trained(read_weights(weights).tensors, folder)
-        tensors = refine(tensors, root, TRAINED_SCANS, 300, "tables")
+        tensors = refine(tensors, root, TRAINED_SCANS, 300, "offsets")
         print(write_model(weights, tensors, options.id))
     elif stage == "pairs":
         encoder = weights if weights.exists() else options.start

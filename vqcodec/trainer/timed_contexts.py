@@ -140,7 +140,8 @@ def train_contexts(
     groups = []
     for group in range(len(GROUPS)):
         known = float_networks(tensors, f"contexts/{group}", existing_inputs().shape[1])
-        networks = [widened(known, *size[group]) for size in sizes]
+        own = (known.second.shape[1], known.second.shape[2])
+        networks = [widened(known, *size[group]) for size in sizes] or [widened(known, *own)]
         groups.append(_GroupTraining(networks, rate, device))
     taken: set[str] = set()
     began = reported = time.time()

@@ -16,7 +16,6 @@ from ..models.restoration import BLOCK, RestorationNetwork
 from .draw_files import FIRST_DRAWS, REPORT_SECONDS, new_files, rate_factor
 from .restoration import PATCH, Pair, errors
 
-PATCHES_AT_ONCE = 32
 AVERAGE_DECAY = 0.999
 
 
@@ -65,6 +64,7 @@ def train_restoration(
     seconds: float,
     device: torch.device,
     rate: float,
+    patches: int = 32,
     keeps_files: bool = False,
 ) -> None:
     """Train a restoration network; ``out`` holds its weights, averaged over steps."""
@@ -101,7 +101,7 @@ def train_restoration(
             continue
         for group in optimiser.param_groups:
             group["lr"] = rate * rate_factor(elapsed / seconds)
-        chosen = [pairs[k] for k in rng.integers(len(pairs), size=PATCHES_AT_ONCE)]
+        chosen = [pairs[k] for k in rng.integers(len(pairs), size=patches)]
         batch = drawn(chosen)
         with torch.autocast(device.type, torch.bfloat16):
             before, after = errors(network, batch)

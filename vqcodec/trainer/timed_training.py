@@ -1,9 +1,14 @@
-"""Training on a GPU for a set time, on draws that processes on the CPU make meanwhile.
+"""Training for a set time, on a GPU if there is one, on draws that processes make meanwhile.
 
-``python -m vqcodec.trainer.timed_training DATA RUN --start WEIGHTS --minutes 9 contexts``: goes
-on from the networks of a weights file (with more hidden units, if asked), and leaves in the run
-folder what the stages ``contexts`` and ``restoration`` of the recipe leave there. Draws lie
-in ``--draws`` and are deleted once they are on the GPU; ``workers`` makes them.
+``python -m vqcodec.trainer.timed_training DATA RUN WHAT --start WEIGHTS --draws FOLDER``:
+
+``workers``      make draws and pairs, until the minutes are over
+``contexts``     train the context networks (with more hidden units, if asked) on draws, which are
+                 deleted once they are read
+``restoration``  train the restoration network on pairs
+
+All three can run side by side. They go on from the networks of a weights file, and leave in the
+run folder what stage ``trained`` of ``default_family`` takes from there.
 """
 
 from __future__ import annotations
@@ -36,8 +41,16 @@ def main() -> None:
     parser.add_argument("--first-job", type=int, default=0)
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--patches", type=int, default=32, help="of a step of the restoration")
     parser.add_argument("--keeps", action="store_true", help="leave pairs to another process")
-    parser.add_argument("--hidden", type=int, nargs=8, action="append", default=[])
+    parser.add_argument(
+        "--hidden",
+        type=int,
+        nargs=8,
+        action="append",
+        default=[],
+        help="hidden units of both layers of the four groups, if more; may be given several times",
+    )
     options = parser.parse_args()
     options.run.mkdir(parents=True, exist_ok=True)
     options.draws.mkdir(parents=True, exist_ok=True)
@@ -76,6 +89,7 @@ def main() -> None:
             seconds=seconds,
             device=device,
             rate=options.rate,
+            patches=options.patches,
             keeps_files=options.keeps,
         )
 
