@@ -43,11 +43,12 @@ def test_counts(seed: int, index: int) -> None:
     assert found.squared_error(index) == pytest.approx(below + rounded, abs=1e-5 * total + 1e-30)
 
 
+@pytest.mark.parametrize("is_trellis", [False, True])
 @pytest.mark.parametrize("is_optimised", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_finer_steps_take_no_fewer_bits(seed: int, is_optimised: bool) -> None:
+def test_finer_steps_take_no_fewer_bits(seed: int, is_optimised: bool, is_trellis: bool) -> None:
     found = magnitudes_of(*some(seed))
-    bits = [found.bits(index, is_optimised) for index in range(LOWEST, HIGHEST + 1)]
+    bits = [found.bits(index, is_optimised, is_trellis) for index in range(LOWEST, HIGHEST + 1)]
     assert bits == sorted(bits)
     assert all(math.isfinite(each) for each in bits)
     assert bits[-1] > 0

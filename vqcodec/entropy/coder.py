@@ -155,8 +155,8 @@ def phases_ahead(
     support: NDArray[np.bool_],
     matters: NDArray[np.bool_],
     quantise: Quantiser,
-) -> list[Ahead]:
-    """All phases of a split as they would be with the first quantiser alone.
+) -> Iterator[Ahead]:
+    """All phases of a split, one by one, as they would be with the first quantiser alone.
 
     Parameters
     ----------
@@ -166,13 +166,11 @@ def phases_ahead(
         Chooses their labels without knowing the states.
     """
     lattices = (len(context.tiling.chosen), *context.tiling.lattice)
-    found = []
     for at in _phases(model, context, support & matters):
         q = np.zeros(lattices, np.int32)
         q.reshape(-1)[at.coded] = 2 * quantise(at)
         context.store(at.band, at.phase, q)
-        found.append(Ahead(at, np.flatnonzero(lattice_of(support[at.band], at.phase))))
-    return found
+        yield Ahead(at, np.flatnonzero(lattice_of(support[at.band], at.phase)))
 
 
 def encode_split(

@@ -62,7 +62,7 @@ class Streams:
 
 
 #: Given which coefficients matter and labels for them, all phases of a split looked at ahead.
-Look = Callable[[NDArray[np.bool_], Quantiser], list[Ahead]]
+Look = Callable[[NDArray[np.bool_], Quantiser], Iterator[Ahead]]
 #: Given split, its model, tiles and a look ahead, what quantises the phases of that split.
 SplitQuantiser = Callable[[int, SplitModel, Tiling, Look], Quantiser]
 
@@ -172,7 +172,7 @@ def _look(
     places: Places,
     matters: NDArray[np.bool_],
     quantise: Quantiser,
-) -> list[Ahead]:
+) -> Iterator[Ahead]:
     context, support = levels.start(split, places)
     return phases_ahead(group, context, support, matters, quantise)
 

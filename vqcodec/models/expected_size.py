@@ -15,8 +15,14 @@ from ..layout import STEPS_PER_OCTAVE, step_of
 SIGNIFICANT = 0.6
 #: Bits for each significant coefficient, for each bit of entropy of where those are, and for each
 #: octave that one lies above the least significant: fitted to eight scans of ``train``, with and
-#: without rate-distortion optimisation; the former less 1.2 %, which `vqcodec-t1-3` saves.
-OPTIMISED_BITS, DEADZONE_BITS = (4.031, -0.103, 0.666), (0.042, 0.515, 1.536)
+#: without rate-distortion optimisation; the former less 1.2 %, which `vqcodec-t1-3` saves. Those of
+#: a trellis, which is looked along or not, are fitted to five. By trellis and optimisation.
+BITS = {
+    (False, True): (4.031, -0.103, 0.666),
+    (False, False): (0.042, 0.515, 1.536),
+    (True, True): (5.0, -0.09, 0.0),
+    (True, False): (0.042, 0.515, 1.536),
+}
 
 LOWEST, HIGHEST = STEP_INDEX_RANGE
 
@@ -45,8 +51,11 @@ class Magnitudes:
     square_sums: NDArray[np.float64]
     squares: float
 
-    def bits(self, step_index: int, is_optimised: bool) -> float:
-        """About the bits of all coefficients at a step; grows as the step shrinks."""
+    def bits(self, step_index: int, is_optimised: bool, is_trellis: bool = False) -> float:
+        """About the bits of all coefficients at a step; grows as the step shrinks.
+
+        With a trellis, the step is that of a plain quantiser of the same error.
+        """
         at = step_index - LOWEST
         significant = int(self.significant[at])
         if not significant:
@@ -54,7 +63,7 @@ class Magnitudes:
         share = min(significant / self.coded, 0.5)
         entropy = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
         octaves = self.log2_sums[at] - significant * math.log2(SIGNIFICANT * step_of(step_index))
-        by_value, by_place, by_octave = OPTIMISED_BITS if is_optimised else DEADZONE_BITS
+        by_value, by_place, by_octave = BITS[is_trellis, is_optimised]
         return float(by_value * significant + by_place * self.coded * entropy + by_octave * octaves)
 
     def squared_error(self, step_index: int) -> float:

@@ -9,7 +9,7 @@ neighbours' labels are: those of a provisional coding stand in for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..entropy.split_model import SplitModel
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
 from ..entropy.trellis import NEXT_STATES, QUANTISERS
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import PHASES
+from ..layout import BANDS, PHASES
 from .quantise import Quantise, Targets, of_phase, table_bits
 
 PROVISIONAL_ROUNDING = 0.38
@@ -32,6 +32,8 @@ GREEDY_ROUNDING = (0.4, 0.2)
 #: Smaller coefficients, in steps of the lattice, get the label zero and are not looked at.
 LEAST_CODED = 0.75
 SITES_AT_ONCE = 1 << 14
+#: Bands times phases: coefficients of a site.
+COEFFICIENTS = len(BANDS) * len(PHASES)
 IMPOSSIBLE = np.float32(1e18)
 #: State before an even label, by the one after it.
 AFTER_EVEN = np.array([0, 2, 1, 3])
@@ -138,8 +140,8 @@ def _near(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return pooled
 
 
-def _sites_of(targets: Targets, phases: Sequence[Ahead]) -> _Sites:
-    shape = (len(phases), targets.scaled.size // len(phases))
+def _sites_of(targets: Targets, phases: Iterable[Ahead]) -> _Sites:
+    shape = (COEFFICIENTS, targets.scaled.size // COEFFICIENTS)
     weight = None if targets.weights is None else np.zeros(shape, np.float32)
     sites = _Sites(
         np.zeros(shape, bool),

@@ -72,7 +72,8 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         return made if budget.psnr is None else replace(made, psnr=task.fidelity.psnr(crops))
 
     def expected_bits(step_index: int) -> float:
-        return sum(each.magnitudes.bits(step_index, settings.is_optimised) for each in encoders)
+        kind = settings.is_optimised, model.entropy.is_trellis
+        return sum(each.magnitudes.bits(step_index, *kind) for each in encoders)
 
     def settle(step_index: int) -> None:
         for encoder in encoders:
