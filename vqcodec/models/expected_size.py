@@ -20,8 +20,8 @@ SIGNIFICANT = 0.6
 BITS = {
     (False, True): (4.031, -0.103, 0.666),
     (False, False): (0.042, 0.515, 1.536),
-    (True, True): (5.0, -0.09, 0.0),
-    (True, False): (0.042, 0.515, 1.536),
+    (True, True): (5.25, -0.115, 0.0),
+    (True, False): (4.32, 0.145, 0.0),
 }
 
 LOWEST, HIGHEST = STEP_INDEX_RANGE
