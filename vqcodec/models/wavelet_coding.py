@@ -125,13 +125,15 @@ def _frame_at(
 ) -> tuple[CodedFrame, Coefficients]:
     """A frame coded at a step (of a plain quantiser), or at the finest one that makes sense.
 
-    That is one at which all coefficients have codes, and for whole numbers a quarter of one.
+    That is one at which all coefficients have codes, and for whole numbers one
+    whose labels are a quarter of one apart.
     """
     encoder.transform(step_of(step_index))
     peak = max(float(np.abs(part).max()) for part in (*encoder.details, encoder.low_pass))
     octaves = math.log2(LARGEST_VALUE / 2) - math.log2(max(peak, 1e-6))
     if dtype.kind != "f":
-        octaves = min(octaves, math.log2(4 * description.scale))
+        finest_label = math.log2(4 * description.scale)
+        octaves = min(octaves, finest_label + encoder.model.entropy.is_trellis)
     finest = math.ceil(STEPS_PER_OCTAVE * octaves)
     low, high = STEP_INDEX_RANGE
     index = max(min(step_index + encoder.model.finer_by, finest, high), low)
