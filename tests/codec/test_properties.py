@@ -18,7 +18,7 @@ TYPES = st.sampled_from(["|u1", "|i1", "<i2", ">u2", "<i4", "<u8", "<f2", ">f4",
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=4, max_side=6)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(TYPES.flatmap(lambda dtype: arrays.arrays(np.dtype(dtype), SHAPES)), st.booleans())
 def test_any_array(array: np.ndarray[Any, Any], force: bool) -> None:
     outcome: Any = None

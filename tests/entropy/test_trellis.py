@@ -97,7 +97,7 @@ def coded_labels(case: Case, group: int, seed: int) -> tuple[list[bytes], np.nda
 
 
 @given(shapes, seeds, groups)
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_round_trip(
     model: ContextModel, shape: tuple[int, int, int], seed: int, group: int
 ) -> None:
@@ -110,7 +110,7 @@ def test_round_trip(
 
 
 @given(cut_shapes, seeds)
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_round_trip_of_tiles(model: ContextModel, shape: list[int], seed: int) -> None:
     case = Case(model, tuple(shape), seed, is_cut=True)
     streams, wanted = coded_labels(case, 1, seed)
