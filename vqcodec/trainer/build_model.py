@@ -47,7 +47,8 @@ def first_tensors(
     tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
     tensors["low_pass/escapes"] = integer_frequencies(bucket_prior()[None])
     if start is not None:
-        kept = (name for name in start if name.endswith("/offsets") or name == "low_pass/escapes")
+        ends = ("/offsets", "low_pass/escapes", "maps/magnitude", "maps/signed")
+        kept = (name for name in start if name.endswith(ends))
         tensors |= {name: start[name] for name in kept}
     return tensors
 
