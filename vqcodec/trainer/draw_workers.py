@@ -17,15 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..conform import bounding_box, crop, solid_background
-from ..layout import padded_to_four, step_of
-from ..models.frame_codec import FrameEncoder
+from ..layout import step_of
 from ..models.restoration import TRAINED_STEPS
-from ..models.wavelet_family import WaveletModel, reconstruct_coefficients, wavelet_model
+from ..models.wavelet_family import WaveletModel, wavelet_model
 from ..registry import read_weights
 from .context_draws import SplitDraw, split_draws
 from .context_samples import Quantised, pick_scan
-from .restoration import Pair, plain_model
+from .restoration import Pair, encoder_of, pair_of
 from .scans import augment, load_scan, scans_of
 
 STEP_RANGE = (0.008, 0.3)
@@ -44,29 +42,14 @@ def encoded(
     model: WaveletModel, x_DHW: NDArray[np.float32], step_indices: list[int]
 ) -> list[tuple[Quantised, Pair | None]]:
     """A volume at some steps: coefficients, and what they decode to unless that is too fine."""
-    background = solid_background(x_DHW)
-    foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
-    box = bounding_box(foreground)
-    x = np.ascontiguousarray(crop(x_DHW, *box))
-    inside = np.ascontiguousarray(crop(foreground, *box))
-    on = torch.device("cpu")
-    encoder = FrameEncoder(model, x, inside, on)
-    shape = padded_to_four(x.shape)
-    pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
+    encoder = encoder_of(model, x_DHW)
     found: list[tuple[Quantised, Pair | None]] = []
     for plain_index in step_indices:
         index = plain_index + model.finer_by
         _, coefficients = encoder.encode(index)
-        quantised = Quantised(coefficients.details, encoder.geometry, index)
-        pair = None
-        if step_of(plain_index) >= TRAINED_STEPS[0]:
-            plain = plain_model(model)
-            whole = np.ones(shape, bool)
-            decoded = reconstruct_coefficients(plain, coefficients, index, whole, on).numpy()
-            original = np.pad(x, pads).astype(np.float16)
-            seen = np.pad(inside, pads)
-            pair = Pair(original, decoded.astype(np.float16), seen, step_of(plain_index))
-        found.append((quantised, pair))
+        is_restored = step_of(plain_index) >= TRAINED_STEPS[0]
+        pair = pair_of(encoder, coefficients, index) if is_restored else None
+        found.append((Quantised(coefficients.details, encoder.geometry, index), pair))
     return found
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..conform import bounding_box, crop, solid_background
-from ..layout import padded_to_four, step_of
+from ..entropy.level_contexts import Coefficients
+from ..layout import padded_to_four
 from ..models.frame_codec import FrameEncoder
 from ..models.restoration import (
     BLOCK,
@@ -48,32 +49,35 @@ class Pair:
     step: float
 
 
-def plain_model(model: WaveletModel) -> WaveletModel:
-    """The model without its restoration."""
-    return replace(model, restoration=None)
+def encoder_of(model: WaveletModel, x_DHW: NDArray[np.float32]) -> FrameEncoder:
+    """Encoder of a scan's foreground, on the CPU."""
+    background = solid_background(x_DHW)
+    foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
+    box = bounding_box(foreground)
+    x, inside = (np.ascontiguousarray(crop(part, *box)) for part in (x_DHW, foreground))
+    return FrameEncoder(model, x, inside, torch.device("cpu"))
+
+
+def pair_of(encoder: FrameEncoder, coefficients: Coefficients, step_index: int) -> Pair:
+    """What an encoder was given and what its coefficients decode to, without restoration."""
+    model, x, inside = encoder.model, encoder.x_DHW, encoder.region
+    shape = padded_to_four(x.shape)
+    pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
+    plain, whole = replace(model, restoration=None), np.ones(shape, bool)
+    decoded = reconstruct_coefficients(plain, coefficients, step_index, whole, encoder.device)
+    return Pair(
+        np.pad(x, pads).astype(np.float16),
+        decoded.numpy().astype(np.float16),
+        np.pad(inside, pads),
+        model.plain_step(step_index),
+    )
 
 
 def make_pair(model: WaveletModel, x_DHW: NDArray[np.float32], step_index: int) -> Pair:
     """Encode and decode one scan, without restoration."""
-    background = solid_background(x_DHW)
-    foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
-    box = bounding_box(foreground)
-    x = np.ascontiguousarray(crop(x_DHW, *box))
-    inside = np.ascontiguousarray(crop(foreground, *box))
-    on = torch.device("cpu")
-    encoder = FrameEncoder(model, x, inside, on)
+    encoder = encoder_of(model, x_DHW)
     _, coefficients = encoder.encode(step_index)
-    shape = padded_to_four(x.shape)
-    pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
-    plain = plain_model(model)
-    whole = np.ones(shape, bool)
-    decoded = reconstruct_coefficients(plain, coefficients, step_index, whole, on).numpy()
-    return Pair(
-        np.pad(x, pads).astype(np.float16),
-        decoded.astype(np.float16),
-        np.pad(inside, pads),
-        step_of(step_index),
-    )
+    return pair_of(encoder, coefficients, step_index)
 
 
 def collect(root: Path, weights: Path, out: Path, count: int, split: str) -> None:
