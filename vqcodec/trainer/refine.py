@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..conform import bounding_box, crop, solid_background
 from ..entropy.coder import Phase, Quantiser
 from ..entropy.escapes import BUCKETS, bucket_of
 from ..entropy.frame import Look, encode_levels
@@ -27,10 +25,10 @@ from ..entropy.tiling import Tiling
 from ..entropy.trellis import QUANTISERS
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import SPLITS, step_of
-from ..models.frame_codec import FrameEncoder
 from ..models.quantise import of_phase
 from ..models.wavelet_family import WaveletModel
 from .context_export import TableCounts, bucket_prior
+from .restoration import encoder_of
 
 COUNTED_MAGNITUDES = 16
 OFFSET_PRIOR = 200.0
@@ -129,15 +127,7 @@ def gather(
     statistics: Statistics,
 ) -> int:
     """Encode one scan, add to the statistics, and return its bytes."""
-    background = solid_background(x_DHW)
-    foreground = np.ones(x_DHW.shape, bool) if background is None else ~background
-    box = bounding_box(foreground)
-    encoder = FrameEncoder(
-        model,
-        np.ascontiguousarray(crop(x_DHW, *box)),
-        np.ascontiguousarray(crop(foreground, *box)),
-        torch.device("cpu"),
-    )
+    encoder = encoder_of(model, x_DHW)
     step = step_of(step_index)
     encoder.transform(model.plain_step(step_index))
     inverse = np.float32(1 / step)
