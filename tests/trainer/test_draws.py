@@ -13,17 +13,24 @@ from tests.codec.phantoms import head
 from tests.golden.tiny_tiles import tiny_tiles_tensors
 from tests.golden.tiny_trellis import tiny_trellis_tensors
 from vqcodec.entropy.context_model import context_model
+from vqcodec.entropy.groups import GROUPS
 from vqcodec.entropy.trellis import integers_of
 from vqcodec.models.restoration import RestorationNetwork
 from vqcodec.models.wavelet_family import wavelet_model
 from vqcodec.trainer import timed_contexts, timed_restoration
 from vqcodec.trainer.context_draws import SplitDraw, split_draws
-from vqcodec.trainer.context_samples import draw_rows, quantise_for_training
+from vqcodec.trainer.context_export import float_networks
+from vqcodec.trainer.context_samples import companding_tables, draw_rows, quantise_for_training
 from vqcodec.trainer.draw_files import new_files, rate_factor
 from vqcodec.trainer.draw_workers import draw_arrays, draws_of, encoded
 from vqcodec.trainer.prior import ContextNetworks, laplace_bits
 from vqcodec.trainer.restoration import Pair
-from vqcodec.trainer.trellis_start import trellis_tensors, with_trained
+from vqcodec.trainer.trellis_start import (
+    signed_columns,
+    trellis_tensors,
+    with_finer_maps,
+    with_trained,
+)
 
 ROWS = (40, 40, 30, 20, 10, 5)
 
@@ -81,6 +88,38 @@ def test_a_model_for_a_trellis_from_one_without(tmp_path: Path) -> None:
                 assert one[0] == other[0]
     kept = with_trained(made, tmp_path)
     assert all(np.array_equal(kept[name], made[name]) for name in made)
+
+
+def test_finer_maps_tell_integers_of_one_label_apart_and_change_nothing_else() -> None:
+    maps = {f"maps/{name}": table for name, table in vars(companding_tables()).items()}
+    labels = trellis_tensors({**tiny_tiles_tensors(), **maps})
+    made = with_finer_maps(labels)
+    signed, magnitude = made["maps/signed"], made["maps/magnitude"]
+    assert signed.dtype == labels["maps/signed"].dtype
+    assert len(set(signed[:25])) == 25
+    assert len(set(magnitude[:4])) == 4
+    for q in range(0, 25, 2):
+        assert signed[q] == 2 * labels["maps/signed"][q]
+    assert (np.diff(signed.astype(int)) >= 0).all()
+    assert context_model(made).is_trellis
+    columns = np.zeros(labels["contexts/0/first"].shape[1], bool)
+    columns[signed_columns()] = True
+    for group in range(len(GROUPS)):
+        before, after = (
+            float_networks(t, f"contexts/{group}", len(columns)) for t in (labels, made)
+        )
+        half = before.first.detach().numpy() * np.where(columns, 0.5, 1.0)[:, None]
+        np.testing.assert_allclose(after.first.detach().numpy(), half, atol=1e-3)
+
+
+def test_networks_of_the_mask_join(tmp_path: Path) -> None:
+    tensors = tiny_trellis_tensors()
+    tables = tensors["mask/tables"][::-1].copy()
+    parts = {name[5:]: tensors[name] for name in tensors if name.startswith("mask/")}
+    np.savez(tmp_path / "mask.npz", **{**parts, "tables": tables})
+    made = with_trained(tensors, tmp_path)
+    np.testing.assert_array_equal(made["mask/tables"], tables)
+    assert made.keys() == tensors.keys()
 
 
 def test_the_second_quantiser_costs_its_own_bits() -> None:

@@ -13,7 +13,7 @@ from tests.codec.test_holes import ragged
 from vqcodec.entropy.context_model import hole_model
 from vqcodec.entropy.holes import decode_holes, encode_holes
 from vqcodec.entropy.level_contexts import Coefficients, frame_geometry
-from vqcodec.trainer.hole_prior import build_holes, darkened
+from vqcodec.trainer.hole_prior import build_holes
 
 WEIGHTS = Path(vqcodec.__file__).parent / "registry" / "weights" / "vqcodec-t1-3.safetensors"
 
@@ -45,12 +45,3 @@ def test_what_was_trained_codes_holes(trained: Path) -> None:
     coefficients = Coefficients(details, low_pass)
     data = encode_holes(model, coefficients, region, holes, 150)
     np.testing.assert_array_equal(decode_holes(model, coefficients, region, data, 150), holes)
-
-
-def test_darkening_only_darkens() -> None:
-    x = np.linspace(0, 1, 1000, dtype=np.float32).reshape(10, 10, 10)
-    for seed in range(8):
-        dark = darkened(x, np.random.default_rng(seed))
-        assert (dark == 0).sum() > (x == 0).sum()
-        assert (dark <= x + 1e-6).all()
-        assert dark.max() > 0.9

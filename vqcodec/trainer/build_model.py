@@ -39,9 +39,9 @@ def first_tensors(
     """
     tensors: dict[str, NDArray[Any]] = {}
     for group in range(len(GROUPS)):
-        tensors |= _networks_of(runs / f"contexts{group}.npz", f"contexts/{group}", start or {})
+        tensors |= networks_of(runs / f"contexts{group}.npz", f"contexts/{group}", start or {})
     for part in ("mask", "holes"):
-        tensors |= _networks_of(runs / f"{part}.npz", part, start or {})
+        tensors |= networks_of(runs / f"{part}.npz", part, start or {})
     tensors |= {f"maps/{name}": table for name, table in vars(companding_tables()).items()}
     entries = np.arange(ENTRIES, dtype=np.float32) - ZERO_ENTRY
     tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
@@ -53,7 +53,7 @@ def first_tensors(
     return tensors
 
 
-def _networks_of(
+def networks_of(
     trained: Path, part: str, start: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
     """Tensors ``part/...`` as trained, or of the model that the run goes on from."""

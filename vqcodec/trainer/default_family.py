@@ -11,6 +11,7 @@ with a ``manifest.csv`` and what earlier stages left in the run folder, and can 
 ``pairs``        original and decoded scans, made with that weights file
 ``restoration``  the restoration network; then run ``weights`` again
 ``trellis``      from ``--start`` a model for a trellis: its tables, codebooks and offsets
+``finer``        the model ``--start`` with context networks that read integers, to train on from
 ``trained``      the same with the networks that ``timed_training`` left in the run folder
 """
 
@@ -34,7 +35,7 @@ from .hole_prior import build_holes
 from .mask_prior import build_mask
 from .restoration import collect as collect_pairs
 from .restoration import load_pairs, train
-from .trellis_start import refined, trellis_tensors, with_trained
+from .trellis_start import refined, trellis_tensors, with_finer_maps, with_trained
 
 STAGES = (
     "samples",
@@ -45,6 +46,7 @@ STAGES = (
     "pairs",
     "restoration",
     "trellis",
+    "finer",
     "trained",
 )
 TRAINED_SCANS = 40
@@ -64,7 +66,7 @@ def run(stage: str, options: argparse.Namespace) -> None:
         for group in range(len(GROUPS)):
             build(folder / "samples-train", folder / "samples-val", folder, group, start)
     elif stage == "mask":
-        build_mask(root, folder, options.masks, steps=2000)
+        build_mask(root, folder, options.masks, steps=15000)
     elif stage == "holes":
         encoder = weights if weights.exists() else options.start
         build_holes(root, folder, encoder, options.ragged, steps=4000)
@@ -73,6 +75,8 @@ def run(stage: str, options: argparse.Namespace) -> None:
     elif stage == "trellis":
         tensors = refined(trellis_tensors(start or {}), root)
         print(write_model(weights, tensors, options.id))
+    elif stage == "finer":
+        print(write_model(weights, with_finer_maps(start or {}), options.id))
     elif stage == "trained":
         tensors = with_trained(read_weights(weights).tensors, folder)
         tensors = refine(tensors, root, TRAINED_SCANS, 300, "offsets")
@@ -116,7 +120,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights file of an earlier model to go on from")
     parser.add_argument("--id", default="wavelet-local")
     parser.add_argument("--jobs", type=int, default=300, help="scans to draw samples from")
-    parser.add_argument("--masks", type=int, default=60)
+    parser.add_argument("--masks", type=int, default=600)
     parser.add_argument("--ragged", type=int, default=60, help="scans to find holes in")
     parser.add_argument("--scans", type=int, default=50, help="scans a refinement pass encodes")
     parser.add_argument("--pairs", type=int, default=190)

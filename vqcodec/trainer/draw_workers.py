@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..entropy.context_model import context_model
 from ..layout import step_of
 from ..models.restoration import TRAINED_STEPS
 from ..models.wavelet_family import WaveletModel, wavelet_model
@@ -78,10 +79,17 @@ def draws_of(arrays: Mapping[str, NDArray[Any]]) -> dict[int, SplitDraw]:
     }
 
 
-def work(root: Path, weights: Path, out: Path, jobs: range, until: float) -> None:
-    """Do jobs until they are done or ``time.time()`` is ``until``."""
+def work(root: Path, weights: Path, reader: Path, out: Path, jobs: range, until: float) -> None:
+    """Do jobs until they are done or ``time.time()`` is ``until``.
+
+    Parameters
+    ----------
+    weights, reader : Path
+        Weights files: of the model that encodes, and of that whose networks read the draws.
+    """
     torch.set_num_threads(1)
     model = wavelet_model(read_weights(weights).tensors)
+    read_by = context_model(read_weights(reader).tensors)
     scans = scans_of(root, "train")
     for job in jobs:
         if time.time() > until:
@@ -93,22 +101,30 @@ def work(root: Path, weights: Path, out: Path, jobs: range, until: float) -> Non
             name = f"{job:05d}-{number}.npz"
             _save(
                 out / f"draw{name}",
-                draw_arrays(dict(split_draws(quantised, rng, model=model.entropy))),
+                draw_arrays(dict(split_draws(quantised, rng, model=read_by))),
             )
             if pair is not None:
                 _save(out / f"pair{name}", vars(pair))
 
 
 def start_workers(
-    root: Path, weights: Path, out: Path, count: int, until: float, first_job: int = 0
+    root: Path,
+    weights: Path,
+    reader: Path,
+    out: Path,
+    count: int,
+    until: float,
+    first_job: int = 0,
 ) -> list[multiprocessing.Process]:
-    """Processes that make draws, each every ``count``-th job."""
+    """Processes that make draws, each every ``count``-th job; see :func:`work`."""
     out.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     processes = []
     for number in range(count):
         jobs = range(first_job + number, 1 << 30, count)
-        process = context.Process(target=work, args=(root, weights, out, jobs, until), daemon=True)
+        process = context.Process(
+            target=work, args=(root, weights, reader, out, jobs, until), daemon=True
+        )
         process.start()
         processes.append(process)
     return processes  # type: ignore[return-value]

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..conform import bounding_box, crop, solid_background
+from ..entropy.frame import context_index
 from ..entropy.hole_contexts import LATTICES, TileContext, bordered, hole_input_limits, inner
 from ..entropy.holes import (
     BRIGHT_TABLE,
@@ -36,14 +37,13 @@ from ..registry import read_weights
 from .context_export import integer_networks
 from .context_samples import STEP_RANGE
 from .mask_prior import logistic_shares, train
-from .scans import FloatVolume, augment, load_scan, scans_of
+from .scans import FloatVolume, augment, darkened, load_scan, scans_of
 
 ROWS_PER_TILE = 400
-HIDDEN = (32, 12)
+HIDDEN = (48, 16)
 SAMPLING_EFFORT = 3
 #: Of the draws from a scan with a ragged background of its own, those that keep it as it is.
 KEPT_SHARE = 0.5
-DARK_RANGE = (0.02, 0.2)
 
 Mask = NDArray[np.bool_]
 
@@ -54,19 +54,7 @@ class Ragged:
 
     tiles: tuple[PreviewedTile, ...]
     holes: tuple[Mask, ...]
-    step_index: int
-
-
-def darkened(x_DHW: FloatVolume, rng: np.random.Generator) -> FloatVolume:
-    """The scan with its dark voxels at zero, by a threshold or as rounding down does it."""
-    low, high = np.log(DARK_RANGE)
-    threshold = np.float32(np.exp(rng.uniform(low, high)))
-    if rng.random() < 0.5:
-        cut: FloatVolume = np.where(x_DHW < threshold, np.float32(0), x_DHW)
-        return cut
-    shifted: FloatVolume = np.maximum(x_DHW - threshold, 0) * np.float32(1 / (1 - threshold))
-    rounded: FloatVolume = np.floor(shifted * 255) / np.float32(255)
-    return rounded
+    told_index: int
 
 
 def ragged_scans(root: Path, weights: Path, count: int, seed: int) -> Iterator[Ragged]:
@@ -100,18 +88,20 @@ def coded(
 ) -> Ragged:
     """Every tile with holes of a crop, as the encoder would code it."""
     encoder = FrameEncoder(model, x_DHW, region, torch.device("cpu"), SAMPLING_EFFORT)
+    step_index += model.finer_by
     _, coefficients = encoder.encode(step_index)
     cut = {tile: bordered(holes, tile) for tile in tile_places(region.shape)}
     used = [tile for tile, part in cut.items() if inner(part).any()]
     tiles = tuple(previewed_tiles(coefficients, region, step_index, used))
-    return Ragged(tiles, tuple(cut[tile] for tile in used), step_index)
+    told_index = context_index(model.entropy, step_index)
+    return Ragged(tiles, tuple(cut[tile] for tile in used), told_index)
 
 
 def lattices(ragged: Ragged) -> Iterator[tuple[TileContext, int, NDArray[np.intp], Mask]]:
     """Every lattice of every tile: context, number, voxels, and which of them are holes."""
     edge = fitted_edge(ragged.tiles, ragged.holes)
     for tile, holes in zip(ragged.tiles, ragged.holes, strict=True):
-        context = TileContext(tile.levels, tile.region, edge, ragged.step_index)
+        context = TileContext(tile.levels, tile.region, edge, ragged.told_index)
         for lattice in range(LATTICES):
             voxels = context.voxels(lattice)
             found = holes.reshape(-1)[voxels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as nn_functional
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..conform import bounding_box, crop, solid_background
 from ..entropy.mask import (
@@ -29,12 +31,17 @@ from ..entropy.mask import (
 from ..entropy.network import IntegerNetworks
 from ..entropy.stream import TableSet
 from ..entropy.tables import integer_frequencies
+from ..envelope import envelope
 from .context_export import integer_networks
+from .context_samples import SOURCE_SHARES
 from .prior import INPUT_UNIT, ContextNetworks
-from .scans import augment, load_scan, scans_of
+from .scans import FloatVolume, Scan, darkened, load_scan, regrid, scans_of
 
-ROWS = (1200, 600, 200)
-HIDDEN = (32, 12)
+ROWS = (1000, 600, 200)
+HIDDEN = (64, 24)
+WHOLE_HEADS = ("OpenfMRI ds000011",)
+RARE_SHARE, RAGGED_SHARE, SMOOTHED_SHARE = 0.3, 0.3, 0.1
+BLUR_VOXELS = (0.6, 2.0)
 
 Lattice = tuple[LatticeContext, int, int, NDArray[np.intp], NDArray[np.bool_]]
 
@@ -54,18 +61,39 @@ def lattices(mask: NDArray[np.bool_]) -> Iterator[Lattice]:
 
 
 def training_masks(root: Path, count: int, seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Masks of augmented training scans that have a zero background."""
+    """Regions that the encoder would code of training scans that have a zero background.
+
+    Scans get another grid, and some of them a ragged outline; rare sources are drawn more often
+    than they are. Some regions are smoothed, as those of other programs are.
+    """
     rng = np.random.default_rng(seed)
-    scans = scans_of(root, "train")
+    scans = [scan for scan in scans_of(root, "train") if scan.source not in WHOLE_HEADS]
+    rare = [scan for scan in scans if scan.source not in SOURCE_SHARES]
+    loaded = functools.cache(_cut)
     made = 0
     while made < count:
-        scan = scans[int(rng.integers(len(scans)))]
-        background = solid_background(augment(load_scan(scan), scan.voxel_mm, rng))
-        if background is None:
+        pool = rare if rare and rng.random() < RARE_SHARE else scans
+        scan = pool[int(rng.integers(len(pool)))]
+        if (x := loaded(scan)) is None:
             continue
+        if rng.random() < RAGGED_SHARE:
+            x = darkened(x, rng)
+        moved = regrid((x != 0).astype(np.float32), scan.voxel_mm, rng, orders=(1,)) != 0
+        region = envelope(moved)
+        region = moved if region is None else region
+        if rng.random() < SMOOTHED_SHARE:
+            blurred = ndimage.gaussian_filter(
+                np.pad(region, 3).astype(np.float32), rng.uniform(*BLUR_VOXELS)
+            )
+            region = blurred > rng.uniform(0.35, 0.65)
         made += 1
-        inside = ~background
-        yield np.ascontiguousarray(crop(inside, *bounding_box(inside)))
+        yield np.ascontiguousarray(crop(region, *bounding_box(region)))
+
+
+def _cut(scan: Scan) -> FloatVolume | None:
+    x = load_scan(scan)
+    background = solid_background(x)
+    return None if background is None else np.pad(crop(x, *bounding_box(~background)), 2)
 
 
 def collect(

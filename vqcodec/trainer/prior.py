@@ -36,8 +36,12 @@ class ContextNetworks(nn.Module):
         self.last_bias = nn.Parameter(torch.tensor(start).repeat(networks, 1, 1))
 
     def forward(self, inputs_NBK: Tensor) -> Tensor:
-        """Outputs ``(networks, batch, outputs)`` of inputs in units of ``INPUT_UNIT``."""
-        x = torch.relu(torch.bmm(inputs_NBK, self.first))
+        """Outputs ``(networks, batch, outputs)`` of inputs in units of ``INPUT_UNIT``.
+
+        Inputs of another type than the weights set the type of the first product.
+        """
+        first = self.first.to(inputs_NBK.dtype)
+        x = torch.relu(torch.bmm(inputs_NBK, first).to(self.first.dtype))
         x = torch.relu(torch.baddbmm(self.second_bias, x, self.second))
         return torch.baddbmm(self.last_bias, x, self.last)
 

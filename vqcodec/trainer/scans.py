@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from ..conform import robust_range, solid_background
 from ..formats.volumes import read_volume, scaled_values
 
 FloatVolume = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
+
+DARK_RANGE = (0.02, 0.2)
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,70 @@ def load_scan(scan: Scan) -> FloatVolume:
     return zeroed
 
 
-def resample(x_DHW: FloatVolume, zoom: tuple[float, float, float]) -> FloatVolume:
-    """Cubic resampling; a zero background stays exact zero with a hard edge."""
+def resample(x_DHW: FloatVolume, zoom: Sequence[float], order: int = 3) -> FloatVolume:
+    """The scan on a finer or coarser grid; a zero background stays exact zero with a hard edge."""
     background = solid_background(x_DHW)
-    resampled: FloatVolume = ndimage.zoom(x_DHW, zoom, order=3, mode="nearest")
+    resampled: FloatVolume = ndimage.zoom(x_DHW, zoom, order=order, mode="nearest")
     if background is not None:
         share = ndimage.zoom(background.astype(np.float32), zoom, order=1, mode="nearest")
         resampled[share > 0.5] = 0
     return resampled
+
+
+def reorient(
+    x_DHW: FloatVolume, zoom: FloatVector, degrees: FloatVector, order: int
+) -> FloatVolume:
+    """The scan on a rotated grid, as conforming and registration leave scans.
+
+    Linear interpolation (``order`` 1) keeps the noise near the scan's own voxels and averages it
+    between them, in a pattern that runs through the volume. A zero background stays exact zero.
+    """
+    turn = Rotation.from_euler("zyx", degrees, degrees=True).as_matrix()
+    to_scan = turn / zoom
+    shape = tuple(np.ceil(np.asarray(x_DHW.shape) * zoom).astype(int))
+    centre, middle = (np.asarray(x_DHW.shape) - 1) / 2, (np.asarray(shape) - 1) / 2
+    offset = centre - to_scan @ middle
+    background = solid_background(x_DHW)
+    edge = "nearest" if background is None else "constant"
+    turned: FloatVolume = ndimage.affine_transform(
+        x_DHW, to_scan, offset, shape, order=order, mode=edge
+    )
+    if background is not None:
+        brain = (~background).astype(np.float32)
+        inside = ndimage.affine_transform(brain, to_scan, offset, shape, order=1)
+        turned[inside < 0.5] = 0
+    return turned
+
+
+def regrid(
+    x_DHW: FloatVolume,
+    voxel_mm: tuple[float, ...],
+    rng: np.random.Generator,
+    orders: tuple[int, ...] = (1, 3),
+) -> FloatVolume:
+    """The scan with its axes swapped and flipped, in most variants on another grid.
+
+    Two in five keep the scan's own grid, since any interpolation smooths it.
+
+    Parameters
+    ----------
+    orders : tuple of int
+        Of interpolation: any of them where the grid is turned, the last where it is not.
+    """
+    x = x_DHW
+    if (grid := rng.random()) < 0.6:
+        target_mm = rng.uniform(0.9, 1.25)
+        per_axis = rng.uniform(0.93, 1.07, 3)
+        zoom = np.clip(np.asarray(voxel_mm) / target_mm * per_axis, 0.6, 1.1)
+        if grid < 0.3:
+            x = resample(x, zoom.tolist(), orders[-1])
+        else:
+            x = reorient(x, zoom, rng.normal(0, 6, 3), int(rng.choice(orders)))
+    x = np.transpose(x, rng.permutation(3))
+    for axis in range(3):
+        if rng.random() < 0.5:
+            x = np.flip(x, axis)
+    return np.ascontiguousarray(x)
 
 
 def augment(
@@ -73,25 +134,15 @@ def augment(
     voxel_mm: tuple[float, ...],
     rng: np.random.Generator,
 ) -> FloatVolume:
-    """A random variant: axes, flips, grid, intensity, bias field, Rician noise.
+    """A random variant: grid, axes, flips, intensity, bias field, Rician noise.
 
-    Half the variants keep the scan's own grid, since any interpolation smooths it. Noise comes
-    before or after it, so that it is smooth in some and white in others.
+    Noise comes before or after the grid, so that it is smooth in some and white in others.
     """
     x = x_DHW
     if rng.random() < 0.15:
         x = _with_noise(x, rng)
-    if rng.random() < 0.5:
-        target_mm = rng.uniform(0.9, 1.25)
-        per_axis = rng.uniform(0.93, 1.07, 3)
-        zoom = np.clip(np.asarray(voxel_mm) / target_mm * per_axis, 0.6, 1.1)
-        x = resample(x, tuple(zoom))
-    x = np.transpose(x, rng.permutation(3))
-    for axis in range(3):
-        if rng.random() < 0.5:
-            x = np.flip(x, axis)
+    x = regrid(x, voxel_mm, rng)
     background = solid_background(x)
-    x = np.ascontiguousarray(x)
     if rng.random() < 0.4:
         x = _bias_field(x.shape, rng) * x
     if rng.random() < 0.3:
@@ -103,6 +154,18 @@ def augment(
         x[background] = 0
     single: FloatVolume = x.astype(np.float32, copy=False)
     return single
+
+
+def darkened(x_DHW: FloatVolume, rng: np.random.Generator) -> FloatVolume:
+    """The scan with its dark voxels at zero, by a threshold or as rounding down does it."""
+    low, high = np.log(DARK_RANGE)
+    threshold = np.float32(np.exp(rng.uniform(low, high)))
+    if rng.random() < 0.5:
+        cut: FloatVolume = np.where(x_DHW < threshold, np.float32(0), x_DHW)
+        return cut
+    shifted: FloatVolume = np.maximum(x_DHW - threshold, 0) * np.float32(1 / (1 - threshold))
+    rounded: FloatVolume = np.floor(shifted * 255) / np.float32(255)
+    return rounded
 
 
 def _with_noise(x_DHW: FloatVolume, rng: np.random.Generator) -> FloatVolume:

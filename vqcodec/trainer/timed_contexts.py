@@ -58,7 +58,8 @@ class _DeviceDraw:
         shapes = self._shapes.long()[:, None].expand(-1, corners.shape[1], -1)
         places = corners.gather(2, shapes) + self._bases[:, None]
         values = self._values.index_select(0, places.flatten()).view(places.shape)
-        inputs = values.float() * INPUT_UNIT
+        # Small integers are exact in it, and it halves the time of the largest product.
+        inputs = values.bfloat16() * INPUT_UNIT
         return inputs, self._targets[:, rows].float(), self._seconds[:, rows]
 
 

@@ -35,6 +35,9 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder for what is trained")
     parser.add_argument("what", choices=("workers", "contexts", "restoration"))
     parser.add_argument("--start", type=Path, required=True, help="weights file to go on from")
+    parser.add_argument(
+        "--encoder", type=Path, help="weights file of the model that encodes, if another one"
+    )
     parser.add_argument("--draws", type=Path, required=True, help="folder for draws")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--workers", type=int, default=13)
@@ -60,6 +63,7 @@ def main() -> None:
     if options.what == "workers":
         for process in start_workers(
             options.data,
+            options.encoder or options.start,
             options.start,
             options.draws,
             options.workers,

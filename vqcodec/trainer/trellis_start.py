@@ -16,20 +16,28 @@ import torch
 from numpy.typing import NDArray
 
 from ..entropy.groups import GROUPS
-from ..entropy.neighbourhood import input_limits
+from ..entropy.neighbourhood import (
+    COMPANDED_MAX,
+    SIGNED,
+    Surroundings,
+    input_limits,
+    inputs_of,
+)
 from ..entropy.tables import SYMBOLS, integer_frequencies
 from ..entropy.trellis import QUANTISERS, labels_of
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS
+from ..layout import BANDS, PHASES, SPLITS
 from ..models.restoration import restoration_network, restoration_tensors
-from .build_model import refine
-from .context_export import integer_networks, laplace_mass
+from .build_model import networks_of, refine
+from .context_export import float_networks, integer_networks, laplace_mass
 from .prior import LAPLACE_START, ContextNetworks
 from .refine import Renewal
 
 Tensors = dict[str, NDArray[Any]]
 
 MAPPED = ("magnitude", "signed")
+#: Signed values of up to 12 labels are as they are, in halves; above, six an octave.
+LINEAR_HALVES = 24
 #: Scans and what is renewed, pass by pass.
 PASSES: tuple[tuple[int, Renewal], ...] = ((10, "codebooks"), (20, "offsets"), (40, "offsets"))
 
@@ -52,6 +60,41 @@ def trellis_tensors(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
     return made
 
 
+def with_finer_maps(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
+    """Tensors whose networks read the integers themselves instead of labels.
+
+    Two integers have one label, so a label says too little of small ones. Signed values are
+    twice what they were, and their weights half; magnitudes keep their scale. Tables stay, and
+    networks are to be trained on.
+    """
+    made = dict(tensors)
+    q = np.arange(len(made["maps/signed"]))
+    octaves = np.log2(np.maximum(q, LINEAR_HALVES) / LINEAR_HALVES)
+    signed = np.minimum(q, LINEAR_HALVES) + np.round(6 * octaves)
+    made["maps/signed"] = np.minimum(signed, COMPANDED_MAX).astype(np.int8)
+    made["maps/magnitude"] = np.round(4 * np.log2(1 + q / 2)).astype(np.int8)
+    for group in range(len(GROUPS)):
+        prefix = f"contexts/{group}"
+        networks = float_networks(made, prefix, made[f"{prefix}/first"].shape[1])
+        with torch.no_grad():
+            networks.first[:, signed_columns()] *= 0.5
+        made |= _network_tensors(networks, prefix)
+    return made
+
+
+def signed_columns() -> NDArray[np.intp]:
+    """Columns of the inputs that are signed coefficients."""
+    around = Surroundings(has_parent=True, has_grandparent=True, has_wide=True)
+    every = (inputs_of(band, phase, around) for band, phase in np.ndindex(len(BANDS), len(PHASES)))
+    found = {entry.column for inputs in every for entry in inputs if entry.part == SIGNED}
+    return np.array(sorted(found))
+
+
+def _network_tensors(networks: ContextNetworks, prefix: str) -> Tensors:
+    parts = vars(integer_networks(networks, input_limits(has_wide=True)))
+    return {f"{prefix}/{name}": part for name, part in parts.items()}
+
+
 def refined(tensors: Tensors, root: Path) -> Tensors:
     """The same with tables, codebooks and offsets of what the encoder does."""
     for number, (scans, renews) in enumerate(PASSES):
@@ -60,11 +103,14 @@ def refined(tensors: Tensors, root: Path) -> Tensors:
 
 
 def with_trained(tensors: Mapping[str, NDArray[Any]], run: Path) -> Tensors:
-    """Tensors with the networks that ``timed_training`` left in a run folder, if any.
+    """Tensors with the networks that a run folder holds, if any.
 
-    Tables are to be counted anew where context networks changed.
+    Those of ``timed_training``, and of the mask and of holes. Tables are to be counted anew
+    where context networks changed.
     """
     made = dict(tensors)
+    for part in ("mask", "holes"):
+        made |= networks_of(run / f"{part}.npz", part, tensors)
     for group in range(len(GROUPS)):
         path = run / f"contexts{group}-0.pt"
         if path.exists():
@@ -74,8 +120,7 @@ def with_trained(tensors: Mapping[str, NDArray[Any]], run: Path) -> Tensors:
                 networks, inputs, hidden, state["second"].shape[2], LAPLACE_START
             )
             model.load_state_dict(state)
-            parts = vars(integer_networks(model, input_limits(has_wide=True)))
-            made |= {f"contexts/{group}/{name}": part for name, part in parts.items()}
+            made |= _network_tensors(model, f"contexts/{group}")
     path, network = run / "restoration-0.pt", restoration_network(made)
     if path.exists() and network is not None:
         network.load_state_dict(torch.load(path, weights_only=True))
