@@ -37,6 +37,11 @@ FILES = {
         "context-tiles-1",
         "76ea23533e734af2b4ebcd921d886ed22e92ac8ae73516d0d37fd61eeec1a31d",
     ),
+    "fifth-default-model.vqz": (
+        "vqcodec-t1-5",
+        "context-tiles-2",
+        "9e94fd8ee3bbfc2da946c4c8fdb6fcacdd146204f14a3472eaa098285456b224",
+    ),
 }
 
 
