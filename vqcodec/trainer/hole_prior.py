@@ -40,7 +40,7 @@ from .mask_prior import logistic_shares, train
 from .scans import FloatVolume, augment, darkened, load_scan, scans_of
 
 ROWS_PER_TILE = 400
-HIDDEN = (48, 16)
+HIDDEN = (32, 12)
 SAMPLING_EFFORT = 3
 #: Of the draws from a scan with a ragged background of its own, those that keep it as it is.
 KEPT_SHARE = 0.5
