@@ -38,7 +38,10 @@ class Family:
 
 FAMILIES = {
     "wavelet": Family(
-        ("context-range-1", "context-tiles-1", "context-tiles-2"), 3, STEP_INDEX_RANGE, 4
+        ("context-range-1", "context-tiles-1", "context-tiles-2", "context-tiles-3"),
+        3,
+        STEP_INDEX_RANGE,
+        4,
     ),
     "paper": Family(("code-range-1",), 64, (0, 0), 64),
 }

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_reader.container import RefusedError
+from tests.small_reader.streams import Stream
 from tests.small_reader.tiles import is_inside, tiles_of
-from vqcodec.entropy.stream import joined, separated
+from vqcodec.entropy.stream import Decoder, Encoder, TableSet, joined, separated
 from vqcodec.entropy.tiling import TILE_SIDE, Tiling, tile_counts, tile_places, tiled, whole
 from vqcodec.errors import FormatError
+from vqcodec.formats.leb128 import leb128, read_leb128
 from vqcodec.layout import split_shapes
 
 near_borders = st.integers(1, 9) | st.sampled_from([63, 64, 65, 66, 100, 127, 128, 129])
@@ -95,27 +97,64 @@ def test_a_band_that_is_not_cut(shape: tuple[int, int, int], unit: int) -> None:
 words = st.binary(max_size=24).map(lambda data: data[: len(data) // 4 * 4])
 
 
-@given(st.lists(words, min_size=1, max_size=12))
-def test_streams_come_back_here_and_in_the_small_reader(streams: list[bytes]) -> None:
-    section = joined(streams)
-    assert separated(section, len(streams)) == streams
-    assert [data for _, data in tiles_of(section, (1, 1, len(streams)))] == streams
+@given(st.lists(words, min_size=1, max_size=12), st.booleans())
+def test_streams_come_back_here_and_in_the_small_reader(
+    streams: list[bytes], is_trimmed: bool
+) -> None:
+    section = joined(streams, is_trimmed)
+    assert separated(section, len(streams), is_trimmed) == streams
+    assert [data for _, data in tiles_of(section, (1, 1, len(streams)), is_trimmed)] == streams
 
 
 numbers = st.integers(0, 4) | st.integers(0, 2**32 - 1)
 
 
-@given(st.lists(numbers, max_size=8), st.binary(max_size=40), st.integers(1, 9))
+@given(st.lists(numbers, max_size=8), st.binary(max_size=40), st.integers(1, 9), st.booleans())
 @settings(max_examples=200)
 def test_any_section_is_streams_or_the_documented_error(
-    lengths: list[int], rest: bytes, count: int
+    lengths: list[int], rest: bytes, count: int, is_trimmed: bool
 ) -> None:
     section = np.array(lengths, "<u4").tobytes() + rest
+    if is_trimmed:
+        section = b"".join(leb128(min(n, 40)) for n in lengths) + rest
     try:
-        expected = [data for _, data in tiles_of(section, (count, 1, 1))]
+        expected = [data for _, data in tiles_of(section, (count, 1, 1), is_trimmed)]
     except RefusedError:
-        with pytest.raises(FormatError, match=r"lengths do|add up"):
-            separated(section, count)
+        with pytest.raises(FormatError, match=r"lengths do|add up|variable length"):
+            separated(section, count, is_trimmed)
         return
-    assert separated(section, count) == expected
-    assert joined(expected) == section
+    assert separated(section, count, is_trimmed) == expected
+    assert joined(expected, is_trimmed) == section
+
+
+@given(st.integers(0, 2**40 - 1), st.binary(max_size=3))
+def test_numbers_of_variable_length_come_back(number: int, before: bytes) -> None:
+    data = before + leb128(number)
+    assert read_leb128(data, len(before), 40) == (number, len(data))
+    assert len(leb128(number)) == max(1, -(-number.bit_length() // 7))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80", b"\x80\x00", b"\xff\x80\x00", b"\xff" * 5 + b"\x20", b"\xff" * 9]
+)
+def test_numbers_that_are_cut_short_too_long_or_too_large_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError, match="variable length"):
+        read_leb128(data, 0, 40)
+
+
+symbols = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=300)
+STEEP = np.array([[2**24 - 3, 1, 1, 1], [2**22] * 4, [1, 2**23, 2**23 - 2, 1]], np.uint32)
+
+
+@given(symbols)
+@settings(max_examples=200)
+def test_a_trimmed_stream_is_no_longer_and_says_the_same(coded: list[tuple[int, int]]) -> None:
+    tables, chosen = np.array(coded, np.int64).reshape(-1, 2).T
+    encoder, models = Encoder(), TableSet(STEEP)
+    encoder.in_order(chosen, tables, models)
+    words, trimmed = encoder.finish(), encoder.finish(is_trimmed=True)
+    assert len(trimmed) <= max(len(words), 1)
+    assert (len(trimmed) == 0) == (len(coded) == 0)
+    read = Decoder(trimmed, is_trimmed=True).in_order(tables, models)
+    np.testing.assert_array_equal(read, chosen)
+    assert Stream(trimmed, is_trimmed=True).in_order(tables.tolist(), STEEP) == chosen.tolist()

@@ -10,11 +10,13 @@ PAPER_MODEL = VECTORS / "model-tiny-paper.safetensors"
 TILES_MODEL = VECTORS / "model-tiny-tiles.safetensors"
 HOLES_MODEL = VECTORS / "model-tiny-holes.safetensors"
 TRELLIS_MODEL = VECTORS / "model-tiny-trellis.safetensors"
+EIGHT_MODEL = VECTORS / "model-tiny-eight.safetensors"
 MODELS = {
     "paper": PAPER_MODEL,
     "tiles": TILES_MODEL,
     "holes": HOLES_MODEL,
     "trellis": TRELLIS_MODEL,
+    "eight": EIGHT_MODEL,
 }
 EXPECTED = VECTORS / "good-expected.json"
 

@@ -26,6 +26,7 @@ from vqcodec.registry import read_weights
 from vqcodec.vqz import VQZ, entropy_model_of, verify
 
 from .places import (
+    EIGHT_MODEL,
     EXPECTED,
     HOLES_MODEL,
     MODEL,
@@ -39,7 +40,12 @@ from .tiny_holes import tiny_holes_tensors, write_tiny_holes
 from .tiny_model import tiny_tensors, write_tiny_model
 from .tiny_paper import tiny_paper_tensors, write_tiny_paper
 from .tiny_tiles import tiny_tiles_tensors, write_tiny_tiles
-from .tiny_trellis import tiny_trellis_tensors, write_tiny_trellis
+from .tiny_trellis import (
+    tiny_eight_states_tensors,
+    tiny_trellis_tensors,
+    write_tiny_eight,
+    write_tiny_trellis,
+)
 from .volumes import SCANS, Scan
 
 MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] = {
@@ -48,6 +54,7 @@ MODELS: dict[Path, tuple[Callable[[Path], None], Callable[[], dict[str, Any]]]] 
     TILES_MODEL: (write_tiny_tiles, tiny_tiles_tensors),
     HOLES_MODEL: (write_tiny_holes, tiny_holes_tensors),
     TRELLIS_MODEL: (write_tiny_trellis, tiny_trellis_tensors),
+    EIGHT_MODEL: (write_tiny_eight, tiny_eight_states_tensors),
 }
 NEWER = "newer-minor"
 NAMES = [scan.name for scan in SCANS] + [NEWER]

@@ -1,4 +1,7 @@
-"""A tiny model for coder ``context-tiles-2``: that with holes, with tables of two quantisers."""
+"""Tiny models for coders ``context-tiles-2`` and ``-3``.
+
+That with holes, with tables of two quantisers; and the same with states of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vqcodec.entropy.trellis import EIGHT_STATES
 from vqcodec.registry import write_weights
 
 from .tiny_holes import tiny_holes_tensors
@@ -14,6 +18,7 @@ from .tiny_model import CONFIG, ORIGIN, Array, frequencies, symbol_tables
 from .tiny_tiles import WITHOUT_OFFSETS
 
 MODEL_ID = "vector-tiny-trellis"
+EIGHT_ID = "vector-tiny-eight"
 
 
 def two_quantisers() -> NDArray[np.uint32]:
@@ -41,3 +46,14 @@ def tiny_trellis_tensors() -> dict[str, Array]:
 def write_tiny_trellis(path: Path) -> None:
     tensors = tiny_trellis_tensors()
     write_weights(path, tensors, CONFIG, model_id=MODEL_ID, family="wavelet", **ORIGIN)
+
+
+def tiny_eight_states_tensors() -> dict[str, Array]:
+    """The same with eight states."""
+    states = np.array(EIGHT_STATES.next_states, np.uint8)
+    return {**tiny_trellis_tensors(), "trellis/next_states": states}
+
+
+def write_tiny_eight(path: Path) -> None:
+    tensors = tiny_eight_states_tensors()
+    write_weights(path, tensors, CONFIG, model_id=EIGHT_ID, family="wavelet", **ORIGIN)

@@ -248,6 +248,7 @@ def far_apart(folder: Path) -> Path:
 
 LOSSLESS = {"lossless": True}
 TRELLIS = "coder `context-tiles-2`"
+EIGHT = "coder `context-tiles-3`"
 
 SCANS = (
     Scan("int16-masked", int16_masked, 7, "int16 scan whose background is exactly zero"),
@@ -310,6 +311,12 @@ SCANS = (
         f"{TRELLIS}: labels of an encoder that does not look ahead",
         effort=1,
     ),
+    Scan("eight-int16-masked", balls, 5, f"{EIGHT}: two balls in 70x66x40, four tiles"),
+    Scan("eight-4d", frames_4d, 6, f"{EIGHT}: masked, constant, whole frame"),
+    Scan("eight-one-voxel-inside", one_voxel_inside, 7, f"{EIGHT}: one voxel inside"),
+    Scan("eight-empty-tile", two_ends, 7, f"{EIGHT}: four tiles, one of them empty"),
+    Scan("eight-ragged", ragged_float, 1, f"{EIGHT}: holes", 0.3),
+    Scan("eight-nonfinite", nonfinite, 7, f"{EIGHT}: NaN and infinities"),
     Scan("exact-lossless", exact_turned, 0, "lossless: axes turned, slope, mask", 0, LOSSLESS),
     Scan("exact-bytes", exact_bytes, 0, "lossless: uint8", 0, LOSSLESS),
     Scan("exact-4d", frames_4d, 0, "lossless: three frames", 0, LOSSLESS),

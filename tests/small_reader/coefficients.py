@@ -17,7 +17,7 @@ from .tiles import Tile, WideSums, is_inside, tiles_of
 LATTICES = ((0, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0))
 CUBE = list(product((-1, 0, 1), repeat=3))
 RING = [offset for offset in CUBE if offset != (0, 0, 0)]
-NEXT = np.array(((0, 2), (2, 0), (1, 3), (3, 1)))
+FOUR_STATES = np.array(((0, 2), (2, 0), (1, 3), (3, 1)))
 CROSS = [(0, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
 PLACES = (655, 1966, 3932, 6554, 10486, 16384, 26214, 39322, 55706, 78643, 111411, 163840)
 
@@ -103,8 +103,13 @@ def is_tiled(tensors: Tensors) -> bool:
 
 
 def is_trellis(tensors: Tensors) -> bool:
-    """Whether the model is for coder ``context-tiles-2``."""
+    """Whether the model is for coder ``context-tiles-2`` or ``-3``."""
     return len(tensors["contexts/0/symbols"]) == 1248
+
+
+def is_trimmed(tensors: Tensors) -> bool:
+    """Whether the model is for coder ``context-tiles-3``."""
+    return "trellis/next_states" in tensors
 
 
 def told_step(step: int, tensors: Tensors) -> int:
@@ -134,6 +139,7 @@ class Frame:
                 wide.see_parent(parent.inputs[:, 0, 1:-1, 1:-1, 1:-1], eighths[split + 1], inside)
             if grandparent is not None:
                 wide.see_grandparent(grandparent.inputs[:, 0, 1:-1, 1:-1, 1:-1])
+        following = np.asarray(tensors.get("trellis/next_states", FOUR_STATES), np.int64)
         states = np.zeros([-(-n // 2) for n in eighths[split].shape], np.int64)
         group, here = f"contexts/{min(split, 3)}", is_inside(eighths[split].shape, split, tile)
         for band, number in product(range(7), range(8)):
@@ -145,11 +151,11 @@ class Frame:
             if wide is not None:
                 x = np.concatenate((x, wide.columns(band, number, places)), axis=1)
             site = tuple((places >> 1).T)
-            second = states[site] >> 1 if is_trellis(tensors) else np.zeros(len(places), np.int64)
+            second = states[site] // (len(following) // 2)
             q = decode_lattice(stream, tensors, group, 8 * band + number, x, second)
             if is_trellis(tensors):
                 labels = np.array(q)
-                states[site] = NEXT[states[site], labels % 2]
+                states[site] = following[states[site], labels % 2]
                 q = list(2 * labels - np.sign(labels) * second)
             own.store(band, LATTICES[number], places, q)
         return own
@@ -160,7 +166,8 @@ def decode_levels(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Coefficients of the six splits, finest first, and the low-pass."""
     frame = Frame(foreground, step, tensors)
-    coarse, middle = Stream(streams[2]), Stream(streams[1])
+    trimmed = is_trimmed(tensors)
+    coarse, middle = Stream(streams[2], trimmed), Stream(streams[1], trimmed)
     shape = frame.eighths[5].shape
     differences = coarse.signed([0] * prod(shape), tensors["low_pass/escapes"])
     low_pass = np.cumsum(differences).reshape(shape)
@@ -168,9 +175,9 @@ def decode_levels(
     for split, stream in ((5, coarse), (4, coarse), (3, middle), (2, middle)):
         splits[split] = frame.decode_split(stream, split, splits)
     details = [np.zeros((7, *eighths.shape), np.int64) for eighths in frame.eighths]
-    fine = tiles_of(streams[0], shape) if is_tiled(tensors) else [(None, streams[0])]
+    fine = tiles_of(streams[0], shape, trimmed) if is_tiled(tensors) else [(None, streams[0])]
     for tile, data in fine:
-        stream, seen = Stream(data), {**splits}
+        stream, seen = Stream(data, trimmed), {**splits}
         for split in (1, 0):
             seen[split] = frame.decode_split(stream, split, seen, tile)
             details[split] += seen[split].q

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from .coefficients import CUBE, LATTICES, RING, told_step
+from .coefficients import CUBE, LATTICES, RING, is_trimmed, told_step
 from .container import require
 from .networks import Tensors, around, outputs
 from .streams import Stream
@@ -96,10 +96,10 @@ def decode_holes(
     low = low_of_fine(details, low_pass, region.shape)
     surrounded = np.pad(region, 2).astype(np.int64)
     voxels = np.moveaxis(np.indices(region.shape), 0, -1)
-    for tile, part in tiles_of(data[2:], low_pass.shape):
+    for tile, part in tiles_of(data[2:], low_pass.shape, is_trimmed(tensors)):
         if not part:
             continue
-        stream = Stream(part)
+        stream = Stream(part, is_trimmed(tensors))
         above = brightness(low, details, tile, step_index) - level
         contrast = np.clip(above, -64, 95)
         known = np.zeros(surrounded.shape, np.int64)

@@ -19,7 +19,7 @@ def decode_mask(data: bytes, shape: tuple[int, ...], tensors: Tensors) -> np.nda
     sides = [shape]
     while max(sides[-1]) > 2:
         sides.append(tuple((n + 1) // 2 for n in sides[-1]))
-    stream = Stream(data)
+    stream = Stream(data, "trellis/next_states" in tensors)
     mask = np.array(stream.raw(int(np.prod(sides[-1])), 1)).reshape(sides[-1])
     for level in range(len(sides) - 2, -1, -1):
         mask = finer(stream, mask, sides[level], min(level, 2), tensors)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .codes import decode_codes
-from .coefficients import decode_levels, is_tiled, is_trellis
+from .coefficients import decode_levels, is_tiled, is_trellis, is_trimmed
 from .container import require, unpack
 from .exact import decode_exact
 from .holes import decode_holes
@@ -22,7 +22,7 @@ from .weights import read_weights
 
 COARSE, MIDDLE, FINE, MASK, NONFINITE, RESIDUAL, HOLES = 1, 2, 3, 4, 6, 7, 10
 ENTROPY = {
-    "wavelet": ("context-range-1", "context-tiles-1", "context-tiles-2"),
+    "wavelet": ("context-range-1", "context-tiles-1", "context-tiles-2", "context-tiles-3"),
     "paper": ("code-range-1",),
 }
 
@@ -52,7 +52,7 @@ def read(path: Path, weights: Path) -> Reading:
     tensors, identity = read_weights(weights)
     require(identity == header["model"]["sha256"], "identity", "ModelUnavailableError")
     if family == "wavelet":
-        coder = ENTROPY[family][is_tiled(tensors) + is_trellis(tensors)]
+        coder = ENTROPY[family][is_tiled(tensors) + is_trellis(tensors) + is_trimmed(tensors)]
         require(header["entropy"] == coder, "the coder is not that of the model")
     volume = header["volume"]
     source = (*volume["shape"], 1, 1)

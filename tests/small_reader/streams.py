@@ -13,9 +13,12 @@ MASK_64 = (1 << 64) - 1
 
 
 class Stream:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, is_trimmed: bool = False) -> None:
+        if is_trimmed:
+            data += bytes(-len(data) % 4)
         require(len(data) % 4 == 0, "stream is not a whole number of words")
-        self.words = iter(struct.unpack(f"<{len(data) // 4}I", data))
+        order = ">" if is_trimmed else "<"
+        self.words = iter(struct.unpack(f"{order}{len(data) // 4}I", data))
         self.low = 0
         self.range = MASK_64
         self.point = self.next_word() << 32

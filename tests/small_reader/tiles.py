@@ -9,21 +9,43 @@ from math import prod
 
 import numpy as np
 
-from .container import require
+from .container import RefusedError, require
 
 Tile = tuple[int, ...]
 
 
-def tiles_of(section: bytes, shape: tuple[int, ...]) -> Iterator[tuple[Tile, bytes]]:
+def tiles_of(
+    section: bytes, shape: tuple[int, ...], is_trimmed: bool
+) -> Iterator[tuple[Tile, bytes]]:
     """Each tile of a box with its stream; ``shape`` is that of the coarse grid."""
     count = prod(shape)
-    require(len(section) >= 4 * count, "section is shorter than its lengths")
-    lengths = struct.unpack_from(f"<{count}I", section)
-    require(len(section) == 4 * (count + sum(lengths)), "tiles do not add up to their section")
-    start = 4 * count
+    if is_trimmed:
+        lengths, start = [], 0
+        for _ in range(count):
+            length, start = leb128(section, start)
+            lengths.append(length)
+    else:
+        require(len(section) >= 4 * count, "section is shorter than its lengths")
+        lengths = [4 * words for words in struct.unpack_from(f"<{count}I", section)]
+        start = 4 * count
+    require(len(section) == start + sum(lengths), "tiles do not add up to their section")
     for tile, length in zip(product(*map(range, shape)), lengths, strict=True):
-        yield tile, section[start : start + 4 * length]
-        start += 4 * length
+        yield tile, section[start : start + length]
+        start += length
+
+
+def leb128(data: bytes, start: int) -> tuple[int, int]:
+    """Section 18.5: a number, and where it ends."""
+    number = 0
+    for k in range(6):
+        require(start + k < len(data), "a length is cut short")
+        byte = data[start + k]
+        number += (byte & 127) << (7 * k)
+        require(number < 1 << 40, "a length is too large")
+        if byte < 128:
+            require(k == 0 or byte > 0, "a length is longer than it need be")
+            return number, start + k + 1
+    raise RefusedError("FormatError: a length is too long")
 
 
 def is_inside(shape: tuple[int, ...], split: int, tile: Tile | None) -> np.ndarray:

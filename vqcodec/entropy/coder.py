@@ -21,7 +21,7 @@ from .split_context import SplitContext
 from .split_model import SplitModel
 from .stream import Decoder, Encoder
 from .tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
-from .trellis import integers_of, next_states, quantisers_of
+from .trellis import integers_of
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def _phases(
             bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
             classes = _classes(model, context, band, phase, coded)
             quantisers = None
-            if states is not None:
-                quantisers = quantisers_of(states[coded])
+            if states is not None and model.trellis is not None:
+                quantisers = model.trellis.quantisers_of(states[coded])
                 classes = replace(classes, table=classes.table + CLASSES * quantisers)
             yield Phase(band, phase, coded, bounds, classes, quantisers)
 
@@ -122,20 +122,20 @@ class _Split:
     """Arrays of a split while it is coded."""
 
     def __init__(self, model: SplitModel, context: SplitContext, shape: tuple[int, ...]) -> None:
-        self._table = model.offsets
+        self._table, self._trellis = model.offsets, model.trellis
         self._context = context
         self._lattices = (len(context.tiling.chosen), *context.tiling.lattice)
         self._q = np.zeros(shape, np.int32)
         self._offsets = None if self._table is None else np.zeros(shape, np.float32)
         sites = int(np.prod(self._lattices))
-        self.states = np.zeros(sites, np.int8) if model.is_trellis else None
+        self.states = None if model.trellis is None else np.zeros(sites, np.int8)
 
     def store(self, at: Phase, values: NDArray[np.int64], symbols: NDArray[np.int64]) -> None:
         """Record what is coded of a phase."""
         q = np.zeros(self._lattices, np.int32)
         q.reshape(-1)[at.coded] = at.integers(values)
-        if self.states is not None:
-            self.states[at.coded] = next_states(self.states[at.coded], values)
+        if self.states is not None and self._trellis is not None:
+            self.states[at.coded] = self._trellis.after(self.states[at.coded], values)
         lattice_of(self._q[at.band], at.phase)[...] = q
         self._context.store(at.band, at.phase, q)
         if self._table is not None and self._offsets is not None:

@@ -21,11 +21,14 @@ from .network import IntegerNetworks
 from .split_model import SplitModel
 from .stream import TableSet
 from .tables import CLASSES, SCALE_CLASSES, SYMBOLS, check_frequencies
-from .trellis import QUANTISERS
+from .trellis import FOUR_STATES, QUANTISERS, Trellis
 
 ENTROPY_ID = "context-range-1"
 TILED_ENTROPY_ID = "context-tiles-1"
 TRELLIS_ENTROPY_ID = "context-tiles-2"
+#: Coder whose models hold the states of their trellis, and whose streams are trimmed.
+TRIMMED_ENTROPY_ID = "context-tiles-3"
+STATES = "trellis/next_states"
 NETWORK_PARTS = ("first", "first_shift", "second", "second_bias", "last", "last_bias")
 
 OUTPUT_LIMIT = 1 << 38
@@ -63,11 +66,18 @@ class ContextModel:
     @property
     def is_trellis(self) -> bool:
         """Whether quantisation is trellis-coded, as coder ``context-tiles-2`` does."""
-        return self.groups[0].is_trellis
+        return self.groups[0].trellis is not None
+
+    @property
+    def is_trimmed(self) -> bool:
+        """Whether streams end at a byte, as with coder ``context-tiles-3``."""
+        return self.mask.is_trimmed
 
     @property
     def entropy_id(self) -> str:
         """Id of the coder that the model is for."""
+        if self.is_trimmed:
+            return TRIMMED_ENTROPY_ID
         if self.is_trellis:
             return TRELLIS_ENTROPY_ID
         return TILED_ENTROPY_ID if self.is_tiled else ENTROPY_ID
@@ -109,7 +119,7 @@ def mask_model(tensors: Tensors) -> MaskModel:
         If a tensor is missing, of the wrong shape, or would not compute exactly.
     """
     networks = _networks(tensors, "mask", mask_input_limits())
-    return MaskModel(networks, _tables(tensors, "mask/tables"))
+    return MaskModel(networks, _tables(tensors, "mask/tables"), STATES in tensors)
 
 
 def hole_model(tensors: Tensors) -> HoleModel | None:
@@ -126,7 +136,7 @@ def hole_model(tensors: Tensors) -> HoleModel | None:
     tables = _tables(tensors, "holes/tables")
     if tables.frequencies.shape != (HOLE_TABLES, 2):
         raise ModelUnavailableError(f"tables of holes are not of shape ({HOLE_TABLES}, 2)")
-    return HoleModel(networks, tables)
+    return HoleModel(networks, tables, STATES in tensors)
 
 
 def context_model(tensors: Tensors) -> ContextModel:
@@ -147,10 +157,13 @@ def context_model(tensors: Tensors) -> ContextModel:
     has_wide = companding.wide is not None
     limits = input_limits(has_wide)
     groups = tuple(_split_model(tensors, group, limits) for group in range(len(GROUPS)))
-    if len({group.is_trellis for group in groups}) > 1:
+    is_trellis = groups[0].trellis is not None
+    if any((group.trellis is not None) != is_trellis for group in groups):
         raise ModelUnavailableError("some groups of splits are for a trellis, others are not")
-    if groups[0].is_trellis and not has_wide:
+    if is_trellis and not has_wide:
         raise ModelUnavailableError("weights for a trellis hold no tensor 'maps/wide'")
+    if STATES in tensors and not is_trellis:
+        raise ModelUnavailableError("weights hold states of a trellis, and tables for none")
     low_pass = _tables(tensors, "low_pass/escapes")
     holes = hole_model(tensors)
     return ContextModel(groups, mask_model(tensors), low_pass, companding, holes)
@@ -174,6 +187,7 @@ def _split_model(tensors: Tensors, group: int, limits: NDArray[np.float64]) -> S
     is_grouped = limits.size == INPUTS
     symbols, escapes = (_tables(tensors, f"{prefix}/{part}") for part in ("symbols", "escapes"))
     is_trellis = len(symbols.frequencies) == QUANTISERS * CLASSES
+    trellis = _trellis(tensors) if is_trellis else None
     classes = QUANTISERS * CLASSES if is_trellis else CLASSES
     shapes = (classes, SYMBOLS), (1 if is_grouped else SCALE_CLASSES, BUCKETS)
     if (symbols.frequencies.shape, escapes.frequencies.shape) != shapes:
@@ -190,4 +204,14 @@ def _split_model(tensors: Tensors, group: int, limits: NDArray[np.float64]) -> S
         escapes,
         is_grouped=is_grouped,
         offsets=None if offsets is None else offsets.astype(np.float32),
+        trellis=trellis,
     )
+
+
+def _trellis(tensors: Tensors) -> Trellis:
+    states = tensors.get(STATES)
+    if states is None:
+        return FOUR_STATES
+    if states.ndim != 2 or states.shape[1] != QUANTISERS or states.dtype.kind not in "iu":
+        raise ModelUnavailableError(f"tensor {STATES!r} does not hold pairs of states")
+    return Trellis(tuple((int(even), int(odd)) for even, odd in states))

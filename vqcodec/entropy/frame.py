@@ -106,11 +106,13 @@ def encode_levels(
         encoders = {place: Encoder() for place in every}
         for places in _batches(every):
             code(0, [encoders[place] for place in places], places)
-        finest = joined([encoder.finish() for encoder in encoders.values()])
+        trimmed = model.is_trimmed
+        finest = joined([encoder.finish(trimmed) for encoder in encoders.values()], trimmed)
     else:
         code(0, [fine])
         finest = fine.finish()
-    return (finest, middle.finish(), coarse.finish()), levels.coefficients(low_pass)
+    streams = finest, middle.finish(model.is_trimmed), coarse.finish(model.is_trimmed)
+    return streams, levels.coefficients(low_pass)
 
 
 @one_blas_thread()
@@ -135,6 +137,7 @@ def decode_levels(
         If a stream cannot have been written with this model.
     """
     levels = LevelContexts(model.companding, geometry, context_index(model, step_index))
+    trimmed = model.is_trimmed
 
     def read(level: int, decoders: Sequence[Decoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
@@ -145,16 +148,17 @@ def decode_levels(
 
     if model.is_tiled:
         every = tile_places(geometry.foreground.shape)
-        parts = dict(zip(every, separated(streams[0], len(every)), strict=True))
-    coarse = Decoder(streams[2])
+        tiles = separated(streams[0], len(every), trimmed)
+        parts = dict(zip(every, tiles, strict=True))
+    coarse = Decoder(streams[2], trimmed)
     shape = geometry.fractions[-1].shape
     steps = read_signed(coarse, model.low_pass, np.zeros(math.prod(shape), np.int64))
     low_pass = _within_range(np.cumsum(steps)).reshape(shape).astype(np.int32)
     read(2, [coarse])
-    read(1, [Decoder(streams[1])])
+    read(1, [Decoder(streams[1], trimmed)])
     if model.is_tiled:
         for places in _batches([each for each in every if wanted is None or each in wanted]):
-            read(0, [Decoder(parts[place]) for place in places], places)
+            read(0, [Decoder(parts[place], trimmed) for place in places], places)
     else:
         read(0, [Decoder(streams[0])])
     return levels.coefficients(low_pass)

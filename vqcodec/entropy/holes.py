@@ -46,10 +46,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HoleModel:
-    """Networks, one for each lattice, and tables ``(HOLE_TABLES, 2)``."""
+    """Networks, one for each lattice, and tables ``(HOLE_TABLES, 2)``; streams."""
 
     networks: Networks
     tables: TableSet
+    is_trimmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ def encode_holes(
             tables = tables_of(model, context, lattice, voxels)
             encoder.symbols(here[voxels].astype(np.int64), tables, model.tables)
             context.store(voxels, here[voxels])
-        streams[place] = encoder.finish()
+        streams[place] = encoder.finish(model.is_trimmed)
     head = bytes([edge.level - LEVEL_RANGE[0], edge.steepness])
-    return head + joined(list(streams.values()))
+    return head + joined(list(streams.values()), model.is_trimmed)
 
 
 def decode_holes(
@@ -181,14 +182,15 @@ def decode_holes(
     if edge.level > LEVEL_RANGE[1] or edge.steepness >= len(BRIGHT_CONTRASTS):
         raise FormatError("edge of holes is beyond what can be written")
     every = tile_places(region.shape)
-    streams = dict(zip(every, separated(data[HEAD_BYTES:], len(every)), strict=True))
+    parts = separated(data[HEAD_BYTES:], len(every), model.is_trimmed)
+    streams = dict(zip(every, parts, strict=True))
     used = [tile for tile in (every if wanted is None else wanted) if streams[tile]]
     holes = np.zeros(region.shape, bool)
     for place, tile in zip(
         used, previewed_tiles(coefficients, region, step_index, used), strict=True
     ):
         context = TileContext(tile.levels, tile.region, edge, told)
-        decoder, here = Decoder(streams[place]), np.zeros(tile.region.shape, bool)
+        decoder, here = Decoder(streams[place], model.is_trimmed), np.zeros(tile.region.shape, bool)
         for lattice in range(LATTICES):
             voxels = context.voxels(lattice)
             found = decoder.symbols(tables_of(model, context, lattice, voxels), model.tables)

@@ -51,10 +51,11 @@ ROWS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class MaskModel:
-    """Networks ``(LEVEL_GROUPS * 7)`` and tables ``(LEVEL_GROUPS * MASK_CLASSES, 2)``."""
+    """Networks ``(LEVEL_GROUPS * 7)``, tables ``(LEVEL_GROUPS * MASK_CLASSES, 2)``; streams."""
 
     networks: Networks
     tables: TableSet
+    is_trimmed: bool = False
 
 
 def mask_input_limits() -> NDArray[np.float64]:
@@ -194,7 +195,7 @@ def encode_mask(mask: Mask, model: MaskModel) -> bytes:
             encoder.symbols(voxels.reshape(-1).astype(np.int64), tables, model.tables)
             context.store(phase, _padded_lattice(voxels, coded, context.shape))
         coarse = fine
-    return encoder.finish()
+    return encoder.finish(model.is_trimmed)
 
 
 def decode_mask(data: bytes, shape: tuple[int, ...], model: MaskModel) -> Mask:
@@ -206,7 +207,7 @@ def decode_mask(data: bytes, shape: tuple[int, ...], model: MaskModel) -> Mask:
         If the stream cannot have been written with these tables.
     """
     levels = lattice_levels(shape)
-    decoder = Decoder(data)
+    decoder = Decoder(data, model.is_trimmed)
     coarse: Mask = decoder.raw(int(np.prod(levels[-1])), 1).astype(bool).reshape(levels[-1])
     for level in range(len(levels) - 2, -1, -1):
         context = LatticeContext(coarse)

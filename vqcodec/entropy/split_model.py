@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .network import Networks
 from .stream import Decoder, Encoder, TableSet
 from .tables import CLASSES, LOCATION_CLASSES
+from .trellis import Trellis
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class SplitModel:
     offsets : ndarray of float32 or None
         Shaped like the tables, in steps: how far a coefficient lies on average from its
         codebook entry, towards the sign that its class expects.
+    trellis : Trellis or None
+        Where labels of two quantisers are coded.
     """
 
     networks: Networks
@@ -36,11 +39,7 @@ class SplitModel:
     escapes: TableSet
     is_grouped: bool = True
     offsets: NDArray[np.float32] | None = None
-
-    @property
-    def is_trellis(self) -> bool:
-        """Whether labels of two quantisers are coded, as coder ``context-tiles-2`` does."""
-        return len(self.tables.frequencies) > CLASSES
+    trellis: Trellis | None = None
 
     def write(
         self, encoder: Encoder, symbols: NDArray[np.int64], tables: NDArray[np.int64]

@@ -9,15 +9,20 @@ reproduces the integer table exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 
 import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from ..formats.leb128 import leb128, read_leb128
 
 RAW_BITS_AT_ONCE = 12
 SYMBOLS_AT_ONCE = 1 << 16
+WORD_BITS, STATE_WORDS = 32, 2
+#: A trimmed stream of more bytes is not read.
+LENGTH_BITS = 40
 
 
 def categorical(frequencies: NDArray[np.uint32]) -> object:
@@ -89,13 +94,44 @@ class Encoder:
             uniform = constriction.stream.model.Uniform(1 << width)
             self._coder.encode(chunk.astype(np.int32), uniform)
 
-    def finish(self) -> bytes:
-        """The stream, as little-endian 32-bit words."""
-        return self._coder.get_compressed().astype("<u4").tobytes()  # type: ignore[no-any-return]
+    def finish(self, is_trimmed: bool = False) -> bytes:
+        """The stream, as little-endian 32-bit words or trimmed (see :func:`_trimmed`)."""
+        words = self._coder.get_compressed()
+        if is_trimmed:
+            position, (low, width) = self._coder.pos()
+            return _trimmed(words, position, low, width)
+        return words.astype("<u4").tobytes()  # type: ignore[no-any-return]
+
+
+def _trimmed(words: NDArray[np.uint32], position: int, low: int, width: int) -> bytes:
+    """The fewest bytes, the most significant first, that are read like these words.
+
+    Nothing for a stream without symbols, else at least one byte. The state of the coder, 64
+    bits from word ``position`` on, says that a decoder takes any number of ``width`` from
+    ``low`` for what was coded; zeros at the end need not be there.
+    """
+    if not len(words):
+        return b""
+    count = position + STATE_WORDS
+    padded = np.zeros(count, ">u4")
+    padded[: len(words)] = words
+    point = int.from_bytes(padded.tobytes(), "big")
+    lowest = point - ((point - low) & ((1 << STATE_WORDS * WORD_BITS) - 1))
+    highest = lowest + width - 1
+    zeros = ((lowest - 1) ^ highest).bit_length() - 1 if lowest else highest.bit_length()
+    number = highest >> zeros << zeros
+    return number.to_bytes(4 * count, "big").rstrip(b"\0") or b"\0"
 
 
 class Decoder:
     """Reads symbols from one range-coded stream.
+
+    Parameters
+    ----------
+    data : bytes
+        As :meth:`Encoder.finish` gives it.
+    is_trimmed : bool
+        Whether it was trimmed.
 
     Raises
     ------
@@ -103,10 +139,12 @@ class Decoder:
         From any method, when the stream cannot have been written with these tables.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, is_trimmed: bool = False) -> None:
+        if is_trimmed:
+            data += bytes(-len(data) % 4)
         if len(data) % 4:
             raise FormatError("entropy-coded stream is not a whole number of words")
-        words = np.frombuffer(data, "<u4").astype(np.uint32)
+        words = np.frombuffer(data, ">u4" if is_trimmed else "<u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def _decode(self, model: object, count: int) -> NDArray[np.int32]:
@@ -151,13 +189,18 @@ class Decoder:
         return out
 
 
-def joined(streams: Sequence[bytes]) -> bytes:
-    """Streams one behind the other, after the number of words (``u32``) of each."""
+def joined(streams: Sequence[bytes], is_trimmed: bool = False) -> bytes:
+    """Streams one behind the other, after the length of each.
+
+    That is its number of words, ``u32``, or of bytes, LEB128, if streams are trimmed.
+    """
+    if is_trimmed:
+        return b"".join((*(leb128(len(stream)) for stream in streams), *streams))
     words = np.array([len(stream) // 4 for stream in streams], "<u4")
     return words.tobytes() + b"".join(streams)
 
 
-def separated(data: bytes, count: int) -> list[bytes]:
+def separated(data: bytes, count: int, is_trimmed: bool = False) -> list[bytes]:
     """Inverse of :func:`joined`.
 
     Raises
@@ -165,15 +208,20 @@ def separated(data: bytes, count: int) -> list[bytes]:
     FormatError
         If the lengths are not those of what is there.
     """
-    if len(data) < 4 * count:
+    if is_trimmed:
+        sizes, start = [], 0
+        for _ in range(count):
+            size, start = read_leb128(data, start, LENGTH_BITS)
+            sizes.append(size)
+    elif len(data) < 4 * count:
         raise FormatError("section of tiles ends before their lengths do")
-    ends = 4 * count + 4 * np.cumsum(np.frombuffer(data, "<u4", count).astype(np.int64))
-    if ends[-1] != len(data):
+    else:
+        sizes = (4 * np.frombuffer(data, "<u4", count).astype(np.int64)).tolist()
+        start = 4 * count
+    if start + sum(sizes) != len(data):
         raise FormatError("tiles do not add up to their section")
-    return [
-        data[end - size : end]
-        for end, size in zip(ends, np.diff(ends, prepend=4 * count), strict=True)
-    ]
+    ends = accumulate(sizes, initial=start)
+    return [data[first:last] for first, last in pairwise(ends)]
 
 
 def _chunks(bits: int) -> Iterator[tuple[int, int]]:

@@ -163,10 +163,11 @@ class FrameEncoder:
     ) -> Quantiser:
         """What chooses the codes of a split."""
         step, codebook = step_of(step_index), self.model.codebooks[split]
-        if group.is_trellis:
+        if group.trellis is not None:
             if not self.settings.is_optimised:
                 return greedy_quantiser(targets)
-            return trellis_quantiser(targets, group, codebook, trellis_trade_at(step), look)
+            trade = trellis_trade_at(step)
+            return trellis_quantiser(targets, group, group.trellis, codebook, trade, look)
         if not self.settings.is_optimised:
             return deadzone_quantiser(targets)
         return rate_distortion_quantiser(targets, group, codebook, trade_at(step))

@@ -2,7 +2,7 @@
 
 The cost of a coefficient is that of :mod:`vqcodec.models.quantise`, ``weight * (c -
 reconstruction)**2 + trade * bits``. Which of the two quantisers it is coded with depends on the
-parities of the labels before it, so the encoder keeps the best way into each of the four states
+parities of the labels before it, so the encoder keeps the best way into each state of the trellis
 and decides at the end of the site. The tables that will code a label are not known before its
 neighbours' labels are: those of a provisional coding stand in for them.
 """
@@ -21,7 +21,7 @@ from ..entropy.coder import Ahead, Phase
 from ..entropy.frame import LARGEST_VALUE, Look
 from ..entropy.split_model import SplitModel
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
-from ..entropy.trellis import NEXT_STATES, QUANTISERS
+from ..entropy.trellis import QUANTISERS, Trellis
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import BANDS, PHASES
 from .quantise import Quantise, Targets, of_phase, table_bits
@@ -35,18 +35,6 @@ SITES_AT_ONCE = 1 << 14
 #: Bands times phases: coefficients of a site.
 COEFFICIENTS = len(BANDS) * len(PHASES)
 IMPOSSIBLE = np.float32(1e18)
-#: State before an even label, by the one after it.
-AFTER_EVEN = np.array([0, 2, 1, 3])
-#: The two ways into each state: state before, and parity of the label.
-WAYS_INTO = tuple(
-    tuple(
-        (state, parity)
-        for state in range(4)
-        for parity in range(2)
-        if NEXT_STATES[state][parity] == into
-    )
-    for into in range(4)
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +81,12 @@ def greedy_quantiser(targets: Targets) -> Quantise:
 
 
 def trellis_quantiser(
-    targets: Targets, model: SplitModel, codebook: NDArray[np.float32], trade: float, look: Look
+    targets: Targets,
+    model: SplitModel,
+    trellis: Trellis,
+    codebook: NDArray[np.float32],
+    trade: float,
+    look: Look,
 ) -> Quantise:
     """Quantiser of one split that trades distortion for rate.
 
@@ -122,7 +115,7 @@ def trellis_quantiser(
     labels = np.zeros(sites.c.shape, np.int32)
     for start in range(0, sites.c.size // len(sites.c), SITES_AT_ONCE):
         some = slice(start, start + SITES_AT_ONCE)
-        labels[:, some] = cheapest_labels(sites.part(some), prices)
+        labels[:, some] = cheapest_labels(sites.part(some), prices, trellis)
 
     def quantise(at: Phase) -> NDArray[np.int64]:
         chosen: NDArray[np.int64] = labels[at.band * len(PHASES) + at.phase, at.coded].astype(
@@ -228,33 +221,34 @@ def _candidates(at: _Sites, prices: _Prices) -> tuple[NDArray[np.float32], NDArr
     return costs, labels
 
 
-def cheapest_labels(sites: _Sites, prices: _Prices) -> NDArray[np.int32]:
+def cheapest_labels(sites: _Sites, prices: _Prices, trellis: Trellis) -> NDArray[np.int32]:
     """Labels ``(56, sites)`` of least total cost at each site; zero where none is coded."""
-    count = sites.c.shape[1]
-    totals = np.full((4, count), IMPOSSIBLE, np.float32)
+    before_even, before_odd = trellis.before
+    quantiser = trellis.quantisers_of(np.arange(len(before_even)))
+    totals = np.full((len(quantiser), sites.c.shape[1]), IMPOSSIBLE, np.float32)
     totals[0] = 0
     steps = []
     for number in range(len(sites.c)):
         quiet = np.flatnonzero(sites.is_coded[number] & ~sites.matters[number])
-        totals[:, quiet] = totals[AFTER_EVEN, quiet[:, None]].T
+        totals[:, quiet] = totals[before_even, quiet[:, None]].T
         where = np.flatnonzero(sites.matters[number])
         costs, labels = _candidates(_phase_of(sites, number, where), prices)
         before = totals[:, where]
-        second = np.empty((4, len(where)), bool)
-        for into, ways in enumerate(WAYS_INTO):
-            one, other = (before[state] + costs[state >> 1, parity] for state, parity in ways)
-            np.less(other, one, out=second[into])
+        is_odd = np.empty(before.shape, bool)
+        for into, (even, odd) in enumerate(zip(before_even, before_odd, strict=True)):
+            one = before[even] + costs[quantiser[even], 0]
+            other = before[odd] + costs[quantiser[odd], 1]
+            np.less(other, one, out=is_odd[into])
             totals[into, where] = np.minimum(one, other)
-        steps.append((quiet, where, second, labels))
+        steps.append((quiet, where, is_odd, labels))
     states = totals.argmin(axis=0)
     chosen = np.zeros(sites.c.shape, np.int32)
-    ways_into = np.array(WAYS_INTO)
     for number in range(len(steps) - 1, -1, -1):
-        quiet, where, second, labels = steps[number]
-        states[quiet] = AFTER_EVEN[states[quiet]]
+        quiet, where, is_odd, labels = steps[number]
+        states[quiet] = before_even[states[quiet]]
         at = np.arange(len(where))
         into = states[where]
-        state, parity = ways_into[into, second[into, at].astype(np.int64)].T
-        chosen[number, where] = labels[state >> 1, parity, at]
-        states[where] = state
+        parity = is_odd[into, at].astype(np.int64)
+        states[where] = trellis.before[parity, into]
+        chosen[number, where] = labels[quantiser[states[where]], parity, at]
     return chosen

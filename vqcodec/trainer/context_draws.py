@@ -20,7 +20,7 @@ from ..entropy.level_contexts import LevelContexts
 from ..entropy.neighbourhood import INPUTS_WITH_WIDE, lattice_of
 from ..entropy.split_context import SplitContext, corner_indices
 from ..entropy.tiling import tile_places
-from ..entropy.trellis import labels_of, next_states, quantisers_of
+from ..entropy.trellis import Trellis, labels_of
 from ..layout import BANDS, PHASES, SPLITS
 from .context_samples import NETWORKS, Quantised, companding_tables
 
@@ -94,7 +94,7 @@ def _split_draw(
     q: NDArray[np.int32],
     rows: int,
     rng: np.random.Generator,
-    is_trellis: bool,
+    trellis: Trellis | None,
 ) -> SplitDraw:
     sources = _Sources((0,))
     shapes: dict[tuple[int, ...], int] = {}
@@ -112,10 +112,10 @@ def _split_draw(
             if len(coded):
                 picks = coded[rng.integers(len(coded), size=rows)]
                 what = values.reshape(-1)
-                if is_trellis:
+                if trellis is not None:
                     what = labels_of(what)
-                    seconds[network] = quantisers_of(states)[picks]
-                    states[coded] = next_states(states[coded], what[coded])
+                    seconds[network] = trellis.quantisers_of(states)[picks]
+                    states[coded] = trellis.after(states[coded], what[coded])
                 targets[network] = what[picks]
                 for entry, reading in zip(
                     context.inputs(band, phase), context.readings(band, phase), strict=True
@@ -144,14 +144,14 @@ def split_draws(
         That the scan was coded with, for its maps and whether it is for a trellis.
     """
     companding = companding_tables() if model is None else model.companding
-    is_trellis, told = False, quantised.step_index
+    trellis, told = None, quantised.step_index
     if model is not None:
-        is_trellis, told = model.is_trellis, context_index(model, told)
+        trellis, told = model.groups[0].trellis, context_index(model, told)
     cut = tile_places(quantised.geometry.foreground.shape)
     levels = LevelContexts(companding, quantised.geometry, told)
     for split in range(SPLITS - 1, -1, -1):
         places = cut if split <= 1 else None
         context, support = levels.start(split, places)
         q = context.tiling.cut(quantised.splits[split])
-        yield split, _split_draw(context, support, q, rows[split], rng, is_trellis)
+        yield split, _split_draw(context, support, q, rows[split], rng, trellis)
         levels.record(split, context, CodedSplit(q, None), places)
