@@ -28,6 +28,7 @@ from vqcodec.trainer.restoration import Pair
 from vqcodec.trainer.trellis_start import (
     signed_columns,
     trellis_tensors,
+    with_eight_states,
     with_finer_maps,
     with_trained,
 )
@@ -110,6 +111,15 @@ def test_finer_maps_tell_integers_of_one_label_apart_and_change_nothing_else() -
         )
         half = before.first.detach().numpy() * np.where(columns, 0.5, 1.0)[:, None]
         np.testing.assert_allclose(after.first.detach().numpy(), half, atol=1e-3)
+
+
+def test_eight_states_change_the_coder_and_nothing_else() -> None:
+    before = tiny_trellis_tensors()
+    made = with_eight_states(before)
+    assert context_model(made).entropy_id == "context-tiles-3"
+    assert made.keys() - before.keys() == {"trellis/next_states"}
+    for name, tensor in before.items():
+        assert made[name] is tensor
 
 
 def test_networks_of_the_mask_join(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ with a ``manifest.csv`` and what earlier stages left in the run folder, and can 
 ``restoration``  the restoration network; then run ``weights`` again
 ``trellis``      from ``--start`` a model for a trellis: its tables, codebooks and offsets
 ``finer``        the model ``--start`` with context networks that read integers, to train on from
-``trained``      the same with the networks that ``timed_training`` left in the run folder
+``eight``        the model ``--start`` with a trellis of eight states
+``trained``      the model of the run folder with the networks that ``timed_training`` left there
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ from .hole_prior import build_holes
 from .mask_prior import build_mask
 from .restoration import collect as collect_pairs
 from .restoration import load_pairs, train
-from .trellis_start import refined, trellis_tensors, with_finer_maps, with_trained
+from .trellis_start import (
+    refined,
+    trellis_tensors,
+    with_eight_states,
+    with_finer_maps,
+    with_trained,
+)
 
 STAGES = (
     "samples",
@@ -47,6 +54,7 @@ STAGES = (
     "restoration",
     "trellis",
     "finer",
+    "eight",
     "trained",
 )
 TRAINED_SCANS = 40
@@ -77,6 +85,8 @@ def run(stage: str, options: argparse.Namespace) -> None:
         print(write_model(weights, tensors, options.id))
     elif stage == "finer":
         print(write_model(weights, with_finer_maps(start or {}), options.id))
+    elif stage == "eight":
+        print(write_model(weights, with_eight_states(start or {}), options.id))
     elif stage == "trained":
         tensors = with_trained(read_weights(weights).tensors, folder)
         tensors = refine(tensors, root, TRAINED_SCANS, 300, "offsets")

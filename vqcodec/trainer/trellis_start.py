@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..entropy.context_model import STATES
 from ..entropy.groups import GROUPS
 from ..entropy.neighbourhood import (
     COMPANDED_MAX,
@@ -24,7 +25,7 @@ from ..entropy.neighbourhood import (
     inputs_of,
 )
 from ..entropy.tables import SYMBOLS, integer_frequencies
-from ..entropy.trellis import QUANTISERS, labels_of
+from ..entropy.trellis import EIGHT_STATES, QUANTISERS, labels_of
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import BANDS, PHASES, SPLITS
 from ..models.restoration import restoration_network, restoration_tensors
@@ -67,7 +68,7 @@ def with_finer_maps(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
     twice what they were, and their weights half; magnitudes keep their scale. Tables stay, and
     networks are to be trained on.
     """
-    made = dict(tensors)
+    made, halved = dict(tensors), signed_columns()
     q = np.arange(len(made["maps/signed"]))
     octaves = np.log2(np.maximum(q, LINEAR_HALVES) / LINEAR_HALVES)
     signed = np.minimum(q, LINEAR_HALVES) + np.round(6 * octaves)
@@ -77,9 +78,18 @@ def with_finer_maps(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
         prefix = f"contexts/{group}"
         networks = float_networks(made, prefix, made[f"{prefix}/first"].shape[1])
         with torch.no_grad():
-            networks.first[:, signed_columns()] *= 0.5
+            networks.first[:, halved] *= 0.5
         made |= _network_tensors(networks, prefix)
     return made
+
+
+def with_eight_states(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
+    """Tensors for coder ``context-tiles-3`` from those of a model for ``context-tiles-2``.
+
+    What is coded with two quantisers hardly depends on how many states say which is next, so
+    networks and tables may stay.
+    """
+    return {**tensors, STATES: np.array(EIGHT_STATES.next_states, np.uint8)}
 
 
 def signed_columns() -> NDArray[np.intp]:
