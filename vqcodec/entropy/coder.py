@@ -9,7 +9,9 @@ into tiles, one for each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,18 +86,24 @@ Quantiser = Callable[[Phase], NDArray[np.int64]]
 
 
 def _classes(
-    model: SplitModel, context: SplitContext, band: int, phase: int, coded: NDArray[np.intp]
+    model: SplitModel,
+    context: SplitContext,
+    band: int,
+    phase: int,
+    coded: NDArray[np.intp],
+    beside: Executor,
 ) -> Classes:
+    """Classes of a phase: inputs are gathered here, and networks computed ``beside``."""
     if coded.size == 0:
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
-    network = band * len(PHASES) + phase
+    compute = partial(model.networks.outputs, band * len(PHASES) + phase, columns)
     at_once = model.networks.positions_at_once
     outputs = [
-        model.networks.outputs(network, columns, context.matrix(band, phase, some))
-        for some in np.split(coded, range(at_once, len(coded), at_once))
+        beside.submit(compute, context.matrix(band, phase, some))
+        for some in np.array_split(coded, -(-len(coded) // at_once))
     ]
-    location, log2_scale = np.concatenate(outputs, axis=1)
+    location, log2_scale = np.concatenate([each.result() for each in outputs], axis=1)
     return classify(location, log2_scale)
 
 
@@ -106,11 +114,11 @@ def _phases(
     states: NDArray[np.int8] | None = None,
 ) -> Iterator[Phase]:
     tiles, sites = len(context.tiling.chosen), int(np.prod(context.tiling.lattice))
-    for band in range(len(BANDS)):
-        for phase in range(len(PHASES)):
+    with ThreadPoolExecutor(1, "networks") as beside:
+        for band, phase in np.ndindex(len(BANDS), len(PHASES)):
             coded = np.flatnonzero(lattice_of(support[band], phase))
             bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
-            classes = _classes(model, context, band, phase, coded)
+            classes = _classes(model, context, band, phase, coded, beside)
             quantisers = None
             if states is not None and model.trellis is not None:
                 quantisers = model.trellis.quantisers_of(states[coded])

@@ -45,10 +45,10 @@ class Effort:
 
 _LEVELS = (
     Effort(3, False, False, 0, False, 0.14),
-    Effort(4, True, False, 0, False, 0.04),
-    Effort(6, True, True, 0, False, 0.04),
-    Effort(8, True, True, 0, True, 0.04),
-    Effort(10, True, True, 0, True, 0.04),
+    Effort(4, True, False, 0, False, 0.1),
+    Effort(6, True, True, 0, False, 0.1),
+    Effort(8, True, True, 0, True, 0.1),
+    Effort(10, True, True, 0, True, 0.1),
     Effort(14, True, True, 0, True, 0.04),
     Effort(14, True, True, 1, True, 0.02),
     Effort(20, True, True, 1, True, 0.02),
