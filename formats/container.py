@@ -14,6 +14,16 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .atomic import write_atomically as write_atomically
 from .canonical_json import canonical_json as canonical_json
 from .canonical_json import parse_canonical_json as parse_canonical_json
+from .checked_bytes import (
+    CHECKSUM_BYTES,
+    as_stream,
+    check_file_size,
+    checked,
+    read_exactly,
+    read_sealed,
+    read_up_to,
+    sealed,
+)
 from .checksum import crc32c as crc32c
 from .packed_header import pack_header, unpack_header
 from .sections import FIRST_ANCILLARY_KIND as FIRST_ANCILLARY_KIND
@@ -35,8 +45,6 @@ KNOWN_INCOMPATIBLE = EXACT_FEATURE | HOLES_FEATURE | PACKED_FEATURE
 
 _PREAMBLE = struct.Struct("<8sHHIIIIQ")
 _ENTRY = struct.Struct("<HHIQI")
-_CHECKSUM = struct.Struct("<I")
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -115,10 +123,10 @@ class _Preamble(NamedTuple):
 
     @property
     def prefix_length(self) -> int:
-        length = _PREAMBLE.size + self.header_length + 2 * _CHECKSUM.size
+        length = _PREAMBLE.size + self.header_length + 2 * CHECKSUM_BYTES
         if self.is_packed:
             return length
-        return length + self.section_count * _ENTRY.size + _CHECKSUM.size
+        return length + self.section_count * _ENTRY.size + CHECKSUM_BYTES
 
 
 def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
@@ -147,10 +155,6 @@ def _check_entries(entries: Sequence[SectionEntry], preamble: _Preamble, limits:
         raise FormatError("section lengths do not add up to the file size")
 
 
-def _sealed(data: bytes) -> bytes:
-    return data + _CHECKSUM.pack(crc32c(data))
-
-
 def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """Return the bytes of a VQZ file, sections sorted by frame, then kind.
 
@@ -170,7 +174,7 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     if container.is_packed:
         header, table = pack_header(container.header, entries, limits), b""
     else:
-        header, table = canonical_json(container.header), _sealed(_table(entries))
+        header, table = canonical_json(container.header), sealed(_table(entries))
     words = (*container.version, container.incompatible, container.compatible)
     preamble = _Preamble(MAGIC, *words, len(header), len(entries), 0)
     file_size = preamble.prefix_length + sum(entry.length for entry in entries)
@@ -182,7 +186,7 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     except struct.error as error:
         raise ValueError(f"a number does not fit its field: {error}") from None
     data = (section.data for section in sections)
-    return b"".join((_sealed(fixed), _sealed(header), table, *data))
+    return b"".join((sealed(fixed), sealed(header), table, *data))
 
 
 def _table(entries: Sequence[SectionEntry]) -> bytes:
@@ -192,66 +196,22 @@ def _table(entries: Sequence[SectionEntry]) -> bytes:
         raise ValueError(f"a number does not fit its field: {error}") from None
 
 
-def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
-
-
-def _read_up_to(stream: BinaryIO, count: int) -> bytes:
-    """Return ``count`` bytes, or all that are left; memory grows with what is really there."""
-    blocks = []
-    while count and (block := stream.read(min(count, _READ_BYTES))):
-        blocks.append(block)
-        count -= len(block)
-    return b"".join(blocks)
-
-
-def _read_exactly(stream: BinaryIO, count: int, name: str) -> bytes:
-    data = _read_up_to(stream, count)
-    if len(data) < count:
-        raise FormatError(f"file is cut short in {name}")
-    return data
-
-
-def _check_checksum(data: bytes, expected: int, name: str) -> bytes:
-    if crc32c(data) != expected:
-        raise FormatError(f"checksum of {name} does not match (file is damaged)")
-    return data
-
-
-def _read_sealed(stream: BinaryIO, count: int, name: str) -> bytes:
-    sealed = _read_exactly(stream, count + _CHECKSUM.size, name)
-    (expected,) = _CHECKSUM.unpack_from(sealed, count)
-    return _check_checksum(sealed[:count], expected, name)
-
-
 def _read_preamble(stream: BinaryIO, limits: Limits) -> _Preamble:
-    data = _read_up_to(stream, _PREAMBLE.size + _CHECKSUM.size)
+    data = read_up_to(stream, _PREAMBLE.size + CHECKSUM_BYTES)
     if not data:
         raise FormatError("file is empty")
     if not data.startswith(MAGIC[: len(data)]):
         if data.startswith(MAGIC[:4]):
             raise FormatError("first bytes are damaged, as by a transfer in text mode")
         raise FormatError("not a VQZ file")
-    fixed = _read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
+    fixed = read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
     preamble = _Preamble(*_PREAMBLE.unpack(fixed))
     _check_preamble(preamble, limits)
     return preamble
 
 
-def _check_file_size(stream: BinaryIO, already_read: int, file_size: int) -> None:
-    if not stream.seekable():
-        return
-    position = stream.tell()
-    present = stream.seek(0, io.SEEK_END) - position + already_read
-    stream.seek(position)
-    if present < file_size:
-        raise FormatError(f"file is cut short: {present} of {file_size} bytes are there")
-    if present > file_size:
-        raise FormatError(f"file has {present - file_size} bytes after its end")
-
-
 def _read_table(stream: BinaryIO, section_count: int) -> list[SectionEntry]:
-    table = _read_sealed(stream, section_count * _ENTRY.size, "the section table")
+    table = read_sealed(stream, section_count * _ENTRY.size, "the section table")
     entries = []
     for kind, reserved, frame, length, checksum in _ENTRY.iter_unpack(table):
         if reserved:
@@ -276,10 +236,10 @@ def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Pr
     FormatError, UnsupportedError, LimitExceededError
         As VQZ.md lists them. The sections' checksums are not looked at.
     """
-    stream = _as_stream(source)
+    stream = as_stream(source)
     preamble = _read_preamble(stream, limits)
-    _check_file_size(stream, _PREAMBLE.size + _CHECKSUM.size, preamble.file_size)
-    data = _read_sealed(stream, preamble.header_length, "the header")
+    check_file_size(stream, _PREAMBLE.size + CHECKSUM_BYTES, preamble.file_size)
+    data = read_sealed(stream, preamble.header_length, "the header")
     if preamble.is_packed:
         header, entries = unpack_header(data, preamble.section_count, limits)
     else:
@@ -310,13 +270,13 @@ def unpack(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Contain
     LimitExceededError
         A size beyond ``limits``.
     """
-    stream = _as_stream(source)
+    stream = as_stream(source)
     prefix = read_prefix(stream, limits)
     sections = []
     for kind, frame, length, checksum in prefix.entries:
         name = described(kind, frame)
-        data = _read_exactly(stream, length, name)
-        sections.append(Section(kind, frame, _check_checksum(data, checksum, name)))
+        data = read_exactly(stream, length, name)
+        sections.append(Section(kind, frame, checked(data, checksum, name)))
     if stream.read(1):
         raise FormatError("file has bytes after its end")
     words = (prefix.version, prefix.incompatible, prefix.compatible)
