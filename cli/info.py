@@ -81,7 +81,7 @@ def _figures(stream: BinaryIO, prefix: Prefix, kind: int) -> dict[str, Any]:
         data = stream.read(min(entry.length, MOST_FIGURES_BYTES))
         if crc32c(data) != entry.crc32c:
             raise FormatError("checksum of section 'figures' does not match (file is damaged)")
-        return parse_figures(data)
+        return parse_figures(data, prefix.is_packed)
     return {}
 
 

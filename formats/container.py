@@ -1,4 +1,4 @@
-"""The VQZ container: preamble, JSON header, section table, sections. See VQZ.md."""
+"""The VQZ container: preamble, header, section table, sections. See VQZ.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,7 +14,24 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .atomic import write_atomically as write_atomically
 from .canonical_json import canonical_json as canonical_json
 from .canonical_json import parse_canonical_json as parse_canonical_json
+from .checked_bytes import (
+    CHECKSUM_BYTES,
+    as_stream,
+    check_file_size,
+    checked,
+    read_exactly,
+    read_sealed,
+    read_up_to,
+    sealed,
+)
 from .checksum import crc32c as crc32c
+from .packed_header import pack_header, unpack_header
+from .sections import FIRST_ANCILLARY_KIND as FIRST_ANCILLARY_KIND
+from .sections import Section as Section
+from .sections import SectionEntry as SectionEntry
+from .sections import SectionKind as SectionKind
+from .sections import check_entries, described
+from .sections import section_name as section_name
 
 MAGIC = b"\x89VQZ\r\n\x1a\n"
 FORMAT_VERSION = (1, 0)
@@ -23,53 +39,12 @@ FORMAT_VERSION = (1, 0)
 EXACT_FEATURE = 1 << 1
 #: Incompatible feature bit 2: some frame has background inside of its coded region.
 HOLES_FEATURE = 1 << 2
-KNOWN_INCOMPATIBLE = EXACT_FEATURE | HOLES_FEATURE
-FIRST_ANCILLARY_KIND = 0x8000
+#: Incompatible feature bit 3: header, section table and figures are packed.
+PACKED_FEATURE = 1 << 3
+KNOWN_INCOMPATIBLE = EXACT_FEATURE | HOLES_FEATURE | PACKED_FEATURE
 
 _PREAMBLE = struct.Struct("<8sHHIIIIQ")
 _ENTRY = struct.Struct("<HHIQI")
-_CHECKSUM = struct.Struct("<I")
-_READ_BYTES = 1 << 20
-
-
-class SectionKind(IntEnum):
-    """What a section holds. A number never changes its meaning."""
-
-    COARSE = 1
-    MIDDLE = 2
-    FINE = 3
-    MASK = 4
-    VOLUME_HEADER = 5
-    NONFINITE = 6
-    RESIDUAL = 7
-    FIGURES = 8
-    USER = 9
-    HOLES = 10
-    PADDING = 0x8000
-
-
-_KIND_NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in SectionKind}
-_WHOLE_FILE_KINDS = frozenset(
-    {SectionKind.VOLUME_HEADER, SectionKind.FIGURES, SectionKind.USER, SectionKind.PADDING}
-)
-
-
-@dataclass(frozen=True)
-class Section:
-    """One run of bytes: its kind, the 3D frame it belongs to (0 for the whole file), its data."""
-
-    kind: int
-    frame: int
-    data: bytes
-
-
-class SectionEntry(NamedTuple):
-    """One row of the section table: ``length`` in bytes, ``crc32c`` of the section's bytes."""
-
-    kind: int
-    frame: int
-    length: int
-    crc32c: int
 
 
 @dataclass(frozen=True)
@@ -82,6 +57,11 @@ class Prefix:
     incompatible: int
     compatible: int
     file_size: int
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is in the packed form."""
+        return bool(self.incompatible & PACKED_FEATURE)
 
 
 @dataclass(frozen=True)
@@ -110,6 +90,11 @@ class Container:
     def _data(self) -> dict[tuple[int, int], bytes]:
         return {(section.kind, section.frame): section.data for section in self.sections}
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is in the packed form."""
+        return bool(self.incompatible & PACKED_FEATURE)
+
     def has(self, kind: int, frame: int = 0) -> bool:
         """Return whether the section is there."""
         return (kind, frame) in self._data
@@ -119,7 +104,7 @@ class Container:
         try:
             return self._data[kind, frame]
         except KeyError:
-            raise FormatError(f"{_describe(kind, frame)} is missing") from None
+            raise FormatError(f"{described(kind, frame)} is missing") from None
 
 
 class _Preamble(NamedTuple):
@@ -133,18 +118,15 @@ class _Preamble(NamedTuple):
     file_size: int
 
     @property
+    def is_packed(self) -> bool:
+        return bool(self.incompatible & PACKED_FEATURE)
+
+    @property
     def prefix_length(self) -> int:
-        table_length = self.section_count * _ENTRY.size
-        return _PREAMBLE.size + self.header_length + table_length + 3 * _CHECKSUM.size
-
-
-def section_name(kind: int) -> str:
-    """Return the name of a section kind for people, such as ``"volume header"``."""
-    return _KIND_NAMES.get(kind, f"kind {kind}")
-
-
-def _describe(kind: int, frame: int) -> str:
-    return f"section '{section_name(kind)}'" + (f" of frame {frame}" if frame else "")
+        length = _PREAMBLE.size + self.header_length + 2 * CHECKSUM_BYTES
+        if self.is_packed:
+            return length
+        return length + self.section_count * _ENTRY.size + CHECKSUM_BYTES
 
 
 def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
@@ -168,29 +150,9 @@ def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
 
 
 def _check_entries(entries: Sequence[SectionEntry], preamble: _Preamble, limits: Limits) -> None:
-    previous = (-1, -1)
-    for kind, frame, length, _ in entries:
-        name = _describe(kind, frame)
-        if (frame, kind) <= previous:
-            fault = "is there twice" if (frame, kind) == previous else "is out of order"
-            raise FormatError(f"{name} {fault} in the section table")
-        previous = (frame, kind)
-        if kind not in _KIND_NAMES and kind < FIRST_ANCILLARY_KIND:
-            raise UnsupportedError(f"{name} is unknown to this vqcodec")
-        if frame and kind in _WHOLE_FILE_KINDS:
-            raise FormatError(f"{name} must belong to frame 0")
-        if frame >= limits.frames:
-            raise LimitExceededError(f"{name} is beyond the limit of {limits.frames} frames")
-        if length > limits.section_bytes:
-            raise LimitExceededError(
-                f"{name} claims {length} bytes, more than the limit of {limits.section_bytes}"
-            )
+    check_entries(entries, limits)
     if preamble.prefix_length + sum(entry.length for entry in entries) != preamble.file_size:
         raise FormatError("section lengths do not add up to the file size")
-
-
-def _sealed(data: bytes) -> bytes:
-    return data + _CHECKSUM.pack(crc32c(data))
 
 
 def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -201,14 +163,18 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     VqzError
         What `unpack` would raise on the result.
     ValueError, TypeError
-        The header has no canonical form, or a number does not fit its field.
+        The header has no canonical form, cannot be packed where the file is, or a number does
+        not fit its field.
     """
-    header = canonical_json(container.header)
     sections = sorted(container.sections, key=lambda section: (section.frame, section.kind))
     entries = [
         SectionEntry(section.kind, section.frame, len(section.data), crc32c(section.data))
         for section in sections
     ]
+    if container.is_packed:
+        header, table = pack_header(container.header, entries, limits), b""
+    else:
+        header, table = canonical_json(container.header), sealed(_table(entries))
     words = (*container.version, container.incompatible, container.compatible)
     preamble = _Preamble(MAGIC, *words, len(header), len(entries), 0)
     file_size = preamble.prefix_length + sum(entry.length for entry in entries)
@@ -217,69 +183,41 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     _check_entries(entries, preamble, limits)
     try:
         fixed = _PREAMBLE.pack(*preamble)
-        table = b"".join(_ENTRY.pack(entry.kind, 0, *entry[1:]) for entry in entries)
     except struct.error as error:
         raise ValueError(f"a number does not fit its field: {error}") from None
     data = (section.data for section in sections)
-    return b"".join((_sealed(fixed), _sealed(header), _sealed(table), *data))
+    return b"".join((sealed(fixed), sealed(header), table, *data))
 
 
-def _as_stream(source: bytes | BinaryIO) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
-
-
-def _read_up_to(stream: BinaryIO, count: int) -> bytes:
-    """Return ``count`` bytes, or all that are left; memory grows with what is really there."""
-    blocks = []
-    while count and (block := stream.read(min(count, _READ_BYTES))):
-        blocks.append(block)
-        count -= len(block)
-    return b"".join(blocks)
-
-
-def _read_exactly(stream: BinaryIO, count: int, name: str) -> bytes:
-    data = _read_up_to(stream, count)
-    if len(data) < count:
-        raise FormatError(f"file is cut short in {name}")
-    return data
-
-
-def _check_checksum(data: bytes, expected: int, name: str) -> bytes:
-    if crc32c(data) != expected:
-        raise FormatError(f"checksum of {name} does not match (file is damaged)")
-    return data
-
-
-def _read_sealed(stream: BinaryIO, count: int, name: str) -> bytes:
-    sealed = _read_exactly(stream, count + _CHECKSUM.size, name)
-    (expected,) = _CHECKSUM.unpack_from(sealed, count)
-    return _check_checksum(sealed[:count], expected, name)
+def _table(entries: Sequence[SectionEntry]) -> bytes:
+    try:
+        return b"".join(_ENTRY.pack(entry.kind, 0, *entry[1:]) for entry in entries)
+    except struct.error as error:
+        raise ValueError(f"a number does not fit its field: {error}") from None
 
 
 def _read_preamble(stream: BinaryIO, limits: Limits) -> _Preamble:
-    data = _read_up_to(stream, _PREAMBLE.size + _CHECKSUM.size)
+    data = read_up_to(stream, _PREAMBLE.size + CHECKSUM_BYTES)
     if not data:
         raise FormatError("file is empty")
     if not data.startswith(MAGIC[: len(data)]):
         if data.startswith(MAGIC[:4]):
             raise FormatError("first bytes are damaged, as by a transfer in text mode")
         raise FormatError("not a VQZ file")
-    fixed = _read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
+    fixed = read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
     preamble = _Preamble(*_PREAMBLE.unpack(fixed))
     _check_preamble(preamble, limits)
     return preamble
 
 
-def _check_file_size(stream: BinaryIO, already_read: int, file_size: int) -> None:
-    if not stream.seekable():
-        return
-    position = stream.tell()
-    present = stream.seek(0, io.SEEK_END) - position + already_read
-    stream.seek(position)
-    if present < file_size:
-        raise FormatError(f"file is cut short: {present} of {file_size} bytes are there")
-    if present > file_size:
-        raise FormatError(f"file has {present - file_size} bytes after its end")
+def _read_table(stream: BinaryIO, section_count: int) -> list[SectionEntry]:
+    table = read_sealed(stream, section_count * _ENTRY.size, "the section table")
+    entries = []
+    for kind, reserved, frame, length, checksum in _ENTRY.iter_unpack(table):
+        if reserved:
+            raise FormatError("a reserved field of the section table is not zero")
+        entries.append(SectionEntry(kind, frame, length, checksum))
+    return entries
 
 
 def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Prefix:
@@ -298,20 +236,17 @@ def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Pr
     FormatError, UnsupportedError, LimitExceededError
         As VQZ.md lists them. The sections' checksums are not looked at.
     """
-    stream = _as_stream(source)
+    stream = as_stream(source)
     preamble = _read_preamble(stream, limits)
-    _check_file_size(stream, _PREAMBLE.size + _CHECKSUM.size, preamble.file_size)
-    header = parse_canonical_json(
-        _read_sealed(stream, preamble.header_length, "the header"), "the header"
-    )
-    if not isinstance(header, dict):
-        raise FormatError("header is not a JSON object")
-    table = _read_sealed(stream, preamble.section_count * _ENTRY.size, "the section table")
-    entries = []
-    for kind, reserved, frame, length, checksum in _ENTRY.iter_unpack(table):
-        if reserved:
-            raise FormatError("a reserved field of the section table is not zero")
-        entries.append(SectionEntry(kind, frame, length, checksum))
+    check_file_size(stream, _PREAMBLE.size + CHECKSUM_BYTES, preamble.file_size)
+    data = read_sealed(stream, preamble.header_length, "the header")
+    if preamble.is_packed:
+        header, entries = unpack_header(data, preamble.section_count, limits)
+    else:
+        header = parse_canonical_json(data, "the header")
+        if not isinstance(header, dict):
+            raise FormatError("header is not a JSON object")
+        entries = _read_table(stream, preamble.section_count)
     _check_entries(entries, preamble, limits)
     return Prefix(
         header=header,
@@ -335,13 +270,13 @@ def unpack(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Contain
     LimitExceededError
         A size beyond ``limits``.
     """
-    stream = _as_stream(source)
+    stream = as_stream(source)
     prefix = read_prefix(stream, limits)
     sections = []
     for kind, frame, length, checksum in prefix.entries:
-        name = _describe(kind, frame)
-        data = _read_exactly(stream, length, name)
-        sections.append(Section(kind, frame, _check_checksum(data, checksum, name)))
+        name = described(kind, frame)
+        data = read_exactly(stream, length, name)
+        sections.append(Section(kind, frame, checked(data, checksum, name)))
     if stream.read(1):
         raise FormatError("file has bytes after its end")
     words = (prefix.version, prefix.incompatible, prefix.compatible)

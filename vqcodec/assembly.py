@@ -10,11 +10,13 @@ from . import __version__
 from .conform import Orientation
 from .formats.container import (
     HOLES_FEATURE,
+    PACKED_FEATURE,
     Container,
     Section,
     SectionKind,
     canonical_json,
 )
+from .formats.deflated_text import deflated
 from .formats.volumes import Volume
 from .frame_grids import CodedFrame
 from .grids import codes_sha256
@@ -47,7 +49,7 @@ def assemble(
     fixed : sequence of Section
         Sections that do not depend on the step.
     """
-    sections, features = list(fixed), 0
+    sections, features = list(fixed), PACKED_FEATURE
     for index, frame in enumerate(frames):
         if frame.streams is None:
             continue
@@ -83,7 +85,9 @@ def assemble(
 
 def with_figures(container: Container, figures: Mapping[str, Any]) -> Container:
     """The finished file."""
-    section = Section(SectionKind.FIGURES, 0, canonical_json(dict(figures)))
+    text = canonical_json(dict(figures))
+    data = deflated(text) if container.is_packed else text
+    section = Section(SectionKind.FIGURES, 0, data)
     sections = sorted((*container.sections, section), key=lambda each: (each.frame, each.kind))
     return replace(container, sections=tuple(sections))
 

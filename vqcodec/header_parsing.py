@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import FormatError, LimitExceededError, UnsupportedError
 from .formats.container import parse_canonical_json
+from .formats.deflated_text import inflated
 from .formats.known import fits, format_of
 from .header import (
     FAMILIES,
@@ -97,14 +98,31 @@ def _check_claim(voxels: int, allowed: int, file_size: int) -> None:
         )
 
 
-def parse_figures(data: bytes) -> dict[str, Any]:
+def parse_figures(data: bytes, is_packed: bool, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Check the figures stored in a file: names and numbers.
+
+    Parameters
+    ----------
+    data : bytes
+        The section.
+    is_packed : bool
+        Whether the file is in the packed form.
+    limits : Limits
+        The text may be as long as that of a header.
 
     Raises
     ------
     FormatError
+        They are no such object, or bytes follow its text.
+    LimitExceededError
+        The text is too long.
     """
-    figures = parse_canonical_json(data, "section 'figures'")
+    name = "section 'figures'"
+    if is_packed:
+        data, rest = inflated(data, limits.header_bytes, name)
+        if rest:
+            raise FormatError(f"{name} has bytes after its text")
+    figures = parse_canonical_json(data, name)
     if not isinstance(figures, dict) or any(
         type(value) not in (int, float, type(None)) for value in figures.values()
     ):

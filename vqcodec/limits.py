@@ -12,9 +12,9 @@ class Limits:
     Attributes
     ----------
     header_bytes : int
-        Length of the JSON header.
+        Length of the JSON header, of a packed one, and of what that inflates to.
     sections : int
-        Entries of the section table.
+        Sections of a file.
     section_bytes : int
         Length of one section as stored.
     voxels : int

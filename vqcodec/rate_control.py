@@ -13,8 +13,8 @@ OCTAVES_PER_QUALITY = 0.9
 FALLBACK_QUALITY = 6.0
 MOST_PSNR = 200.0
 LEAST_DEFAULT_BYTES = 4096
-#: Bytes that figures and their entry in the section table take at most.
-FIGURES_RESERVE = 316
+#: Bytes that packed figures and their row in the packed header take at most.
+FIGURES_RESERVE = 132
 
 
 @dataclass(frozen=True)

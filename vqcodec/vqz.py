@@ -169,7 +169,8 @@ class VQZ:
         """What was measured when the file was written; empty if nothing was."""
         if not self.container.has(SectionKind.FIGURES):
             return {}
-        return parse_figures(self.container.section(SectionKind.FIGURES))
+        data = self.container.section(SectionKind.FIGURES)
+        return parse_figures(data, self.container.is_packed)
 
     @cached_property
     def _bytes(self) -> bytes:

@@ -19,7 +19,7 @@ import vqcodec
 from vqcodec import VQZ, decode, encode, verify
 from vqcodec.errors import FormatError, UnsupportedError, VolumeError
 from vqcodec.exact import decode_voxels
-from vqcodec.formats.container import Section, SectionKind, pack
+from vqcodec.formats.container import PACKED_FEATURE, Section, SectionKind, pack
 from vqcodec.formats.volumes import Volume, read_volume, volume_from_array
 
 from .phantoms import head, nifti, there_and_back
@@ -237,7 +237,7 @@ def test_another_residual_is_found(tmp_path: Path) -> None:
 
 def test_readers_that_do_not_know_the_feature_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(head().astype(np.int16), lossless=True).to_bytes()
-    monkeypatch.setattr("vqcodec.formats.container.KNOWN_INCOMPATIBLE", 0)
+    monkeypatch.setattr("vqcodec.formats.container.KNOWN_INCOMPATIBLE", PACKED_FEATURE)
     with pytest.raises(UnsupportedError, match="feature bit 1,"):
         VQZ.from_bytes(data)
 
@@ -245,7 +245,7 @@ def test_readers_that_do_not_know_the_feature_refuse(monkeypatch: pytest.MonkeyP
 def test_a_promise_needs_its_feature_and_its_sections() -> None:
     vqz = encode(head().astype(np.int16), lossless=True)
     for changed in (
-        replace(vqz.container, incompatible=0),
+        replace(vqz.container, incompatible=PACKED_FEATURE),
         replace(vqz.container, header={k: v for k, v in vqz.header.items() if k != "voxels"}),
         replace(vqz.container, sections=vqz.container.sections[:1]),
     ):

@@ -11,7 +11,7 @@ import pytest
 import vqcodec
 from vqcodec import VQZ
 from vqcodec.codec import decode_volume
-from vqcodec.formats.container import HOLES_FEATURE, SectionKind
+from vqcodec.formats.container import HOLES_FEATURE, PACKED_FEATURE, SectionKind
 
 from .phantoms import head, nifti
 
@@ -33,7 +33,7 @@ def test_zeros_stay_zeros_and_nothing_else_becomes_one(effort: int) -> None:
     source = ragged()
     vqz = encode(source, quality=4, effort=effort)
     assert vqz.container.has(SectionKind.HOLES)
-    assert vqz.container.incompatible == HOLES_FEATURE
+    assert vqz.container.incompatible == HOLES_FEATURE | PACKED_FEATURE
     decoded = decode_volume(vqz, device="cpu").array
     np.testing.assert_array_equal(decoded == 0, source == 0)
 
@@ -48,7 +48,7 @@ def test_fewer_bytes_than_the_outline_took() -> None:
 def test_a_smooth_outline_has_no_holes() -> None:
     vqz = encode(head((66, 46, 42)).astype(np.int16), quality=4)
     assert not vqz.container.has(SectionKind.HOLES)
-    assert vqz.container.incompatible == 0
+    assert vqz.container.incompatible == PACKED_FEATURE
 
 
 def test_a_region_is_what_it_is_in_the_whole() -> None:

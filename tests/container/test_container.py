@@ -11,6 +11,7 @@ import pytest
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError
 from vqcodec.formats.checksum import crc32c
 from vqcodec.formats.container import (
+    PACKED_FEATURE,
     Container,
     Section,
     SectionEntry,
@@ -22,9 +23,10 @@ from vqcodec.formats.container import (
     section_name,
     unpack,
 )
+from vqcodec.formats.deflated_text import DICTIONARY, deflated, inflated
 from vqcodec.limits import DEFAULT_LIMITS, Limits
 
-from .build import FINE, file_bytes
+from .build import FINE, HEADER, file_bytes, packed_file_bytes, packed_rows, stored
 
 SMALL = Container(
     header={"example": True, "numbers": [1, -2.5, None]},
@@ -84,6 +86,51 @@ def test_golden_layout() -> None:
             b"coarse\x00\xff",
         )
     )
+
+
+DIGESTS = {"a_sha256": "0f" * 32, "b": [{"sha256": "e1" * 32}], "c": {"sha256": "00" * 32}}
+
+
+def test_layout_of_a_packed_file() -> None:
+    container = replace(SMALL, header=DIGESTS, incompatible=PACKED_FEATURE)
+    data = pack(container)
+    text = b'{"a_sha256":"","b":[{"sha256":""}],"c":{"sha256":""}}'
+    digests = b"\x0f" * 32 + b"\xe1" * 32 + bytes(32)
+    rows = b"\x01\x00\x06" + struct.pack("<I", crc32c(b"coarse"))
+    rows += b"\x03\x01\x02" + struct.pack("<I", crc32c(b"\x00\xff"))
+    sections = [(each.kind, each.frame, each.data) for each in SMALL.sections]
+    assert data == packed_file_bytes(deflated(text) + digests + rows, sections)
+    assert unpack(data) == container
+    assert unpack(packed_file_bytes(stored(text) + digests + rows, sections)) == container
+    assert read_prefix(data).is_packed
+    assert DIGESTS["a_sha256"] == "0f" * 32
+
+
+@pytest.mark.parametrize("length", [0, 127, 128, 16_384])
+def test_numbers_of_a_packed_file(length: int) -> None:
+    sections = ((0x8001, 0, bytes(length)), (0xFFFF, 16_383, b""))
+    read = unpack(packed_file_bytes(stored(HEADER) + packed_rows(sections), sections))
+    assert [(each.kind, each.frame, len(each.data)) for each in read.sections] == [
+        (0x8001, 0, length),
+        (0xFFFF, 16_383, 0),
+    ]
+    assert unpack(pack(read)) == read
+
+
+def test_specification_shows_the_dictionary() -> None:
+    text = SPECIFICATION.read_text("utf-8")
+    (block,) = re.findall(r"```dictionary\n(.*?)\n```", text, re.DOTALL)
+    assert block.replace("\n", "").encode("ascii") == DICTIONARY
+    assert f"the {len(DICTIONARY)} ASCII characters" in text
+    assert f"0x{crc32c(DICTIONARY):08X}" in text
+    assert crc32c(DICTIONARY) == 0x8BC722A0  # for ever
+
+
+def test_a_stream_of_the_dictionary_reads_back() -> None:
+    stream = deflated(DICTIONARY) + b"rest"
+    assert inflated(stream, len(DICTIONARY), "it") == (DICTIONARY, b"rest")
+    with pytest.raises(LimitExceededError, match="it inflates to more than the limit"):
+        inflated(stream, len(DICTIONARY) - 1, "it")
 
 
 def test_round_trip() -> None:
@@ -205,8 +252,8 @@ def test_version_is_told_before_anything_behind_the_preamble_is_looked_at() -> N
 
 
 def test_all_unknown_feature_bits_are_named() -> None:
-    with pytest.raises(UnsupportedError, match="feature bit 3, 9, unknown"):
-        unpack(file_bytes(incompatible=1 << 9 | 1 << 3))
+    with pytest.raises(UnsupportedError, match="feature bit 4, 9, unknown"):
+        unpack(file_bytes(incompatible=1 << 9 | 1 << 4))
 
 
 def test_limits_of_the_caller_hold() -> None:
@@ -227,7 +274,7 @@ def test_limits_of_the_caller_hold() -> None:
     ("change", "error"),
     [
         ({"version": (2, 0)}, UnsupportedError),
-        ({"incompatible": 8}, UnsupportedError),
+        ({"incompatible": 16}, UnsupportedError),
         ({"sections": (Section(40, 0, b""),)}, UnsupportedError),
         ({"sections": (Section(1, 0, b"a"), Section(1, 0, b"b"))}, FormatError),
         ({"sections": (Section(SectionKind.USER, 1, b""),)}, FormatError),
@@ -238,6 +285,14 @@ def test_limits_of_the_caller_hold() -> None:
         ({"header": {"a": float("nan")}}, ValueError),
         ({"header": {"a": {1: 2}}}, ValueError),
         ({"header": {"a": b"bytes"}}, TypeError),
+        ({"header": {"sha256": ""}, "incompatible": PACKED_FEATURE}, ValueError),
+        ({"header": {"a": [{"b_sha256": 1}]}, "incompatible": PACKED_FEATURE}, ValueError),
+        ({"header": {"sha256": "A" * 64}, "incompatible": PACKED_FEATURE}, ValueError),
+        ({"header": {"a": "x" * (1 << 20)}, "incompatible": PACKED_FEATURE}, LimitExceededError),
+        (
+            {"sections": (Section(1 << 16, 0, b""),), "incompatible": PACKED_FEATURE},
+            ValueError,
+        ),
     ],
 )
 def test_pack_refuses_what_unpack_would(change: dict[str, object], error: type[Exception]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import time
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,14 +16,17 @@ from vqcodec.formats.container import (
     Container,
     Section,
     SectionKind,
+    canonical_json,
     pack,
     parse_canonical_json,
     read_prefix,
     unpack,
 )
+from vqcodec.formats.deflated_text import deflated
 
-from .build import MAGIC, file_bytes, sealed
+from .build import MAGIC, PACKED, file_bytes, packed_file_bytes, sealed
 from .cases import CASES, Case
+from .packed_cases import PACKED_CASES
 
 DOCUMENTED = (FormatError, UnsupportedError, LimitExceededError)
 ALLOCATION_LIMIT = 64 << 20
@@ -39,13 +43,19 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text("abé\n"), inner),
     max_leaves=20,
 )
-headers = st.dictionaries(st.text("abcé"), json_values, max_size=5)
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+headers = st.builds(
+    lambda values, hashes, inner: {**values, **hashes, **({"in": [hashes]} if inner else {})},
+    st.dictionaries(st.text("abcé"), json_values, max_size=5),
+    st.dictionaries(st.sampled_from(["sha256", "codes_sha256", "é_sha256"]), digests),
+    st.booleans(),
+)
 per_frame_kinds = st.sampled_from([1, 2, 3, 4, 6, 7]) | st.integers(
     FIRST_ANCILLARY_KIND + 1, 0xFFFF
 )
 keys = st.tuples(per_frame_kinds, st.integers(0, 40)) | st.sampled_from([(5, 0), (8, 0), (9, 0)])
 containers = st.builds(
-    lambda header, contents, minor, compatible: Container(
+    lambda header, contents, minor, compatible, incompatible: Container(
         header=header,
         sections=tuple(
             Section(kind, frame, data)
@@ -55,11 +65,13 @@ containers = st.builds(
         ),
         version=(1, minor),
         compatible=compatible,
+        incompatible=incompatible,
     ),
     headers,
     st.dictionaries(keys, st.binary(max_size=80), max_size=6),
     u16,
     u32,
+    st.sampled_from([0, PACKED]),
 )
 hostile_files = st.builds(
     lambda fields, header, rows, tail: (
@@ -196,6 +208,54 @@ def test_repeated_header_text_is_refused(piece: bytes, times: int) -> None:
         parse_canonical_json(piece * times + b"}", "header")
 
 
+@given(st.binary(max_size=300), st.integers(0, 9), st.booleans())
+def test_any_packed_header_raises_only_documented_errors(
+    header: bytes, count: int, is_text: bool
+) -> None:
+    packed = deflated(header) if is_text else header
+    refuse_or_read(packed_file_bytes(packed, (), section_count=count))
+
+
+@given(st.dictionaries(st.text("abé"), st.integers()), st.binary(max_size=120), st.integers(0, 9))
+def test_anything_behind_a_packed_text_raises_only_documented_errors(
+    header: dict[str, int], rest: bytes, count: int
+) -> None:
+    try:
+        text = canonical_json({"a_sha256": "", **header})
+    except ValueError:
+        return
+    refuse_or_read(packed_file_bytes(deflated(text) + rest, (), section_count=count))
+
+
+@given(containers, st.data())
+def test_damage_below_the_checksum_of_a_packed_header(
+    container: Container, data: st.DataObject
+) -> None:
+    good = pack(replace(container, incompatible=PACKED))
+    length = int.from_bytes(good[20:24], "little")
+    header = bytearray(good[40 : 40 + length])
+    bit = data.draw(st.integers(0, 8 * length - 1))
+    header[bit // 8] ^= 1 << bit % 8
+    refuse_or_read(good[:40] + sealed(bytes(header)) + good[44 + length :])
+
+
+@pytest.mark.parametrize(
+    "unit", [b"[" * 14 + b"]" * 14, b'{"":' * 13 + b"{}" + b"}" * 13, b"[]", b"0.1", b'""']
+)
+def test_a_small_file_whose_header_inflates_to_a_mebibyte(unit: bytes) -> None:
+    count = ((1 << 20) - 10) // (len(unit) + 1)
+    header = deflated(b'{"a":[' + b",".join([unit] * count) + b"]}")
+    assert len(header) < 8000
+    assert peak_allocation(packed_file_bytes(header, ())) < ALLOCATION_LIMIT
+
+
+def test_a_header_that_inflates_to_more_than_the_limit() -> None:
+    data = packed_file_bytes(deflated(b'{"a":"' + b"x" * (8 << 20) + b'"}'), ())
+    with pytest.raises(LimitExceededError, match="inflates to more than the limit"):
+        unpack(data)
+    assert peak_allocation(data) < 8 << 20
+
+
 def peak_allocation(data: bytes) -> int:
     tracemalloc.start()
     try:
@@ -205,7 +265,7 @@ def peak_allocation(data: bytes) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *PACKED_CASES], ids=lambda case: case.name)
 def test_no_bad_vector_makes_the_reader_allocate(case: Case) -> None:
     assert peak_allocation(case.data) < ALLOCATION_LIMIT
 

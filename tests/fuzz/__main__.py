@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 #: Those of `targets`, which is imported under instrumentation only.
-NAMES = ("container", "header", "streams", "sections", "archive", "volume")
+NAMES = ("container", "header", "packed_header", "streams", "sections", "archive", "volume")
 OUT = Path(__file__).resolve().parents[2] / "fuzz-out"
 LARGEST_INPUT = 1 << 14
 MEBIBYTES = 1024

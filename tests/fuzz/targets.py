@@ -19,10 +19,12 @@ import safetensors.numpy
 
 from vqcodec.archive import Archive
 from vqcodec.errors import VqzError
-from vqcodec.formats.container import Container, Section, SectionKind, pack, unpack
+from vqcodec.formats.container import Container, Section, SectionKind, pack, read_prefix, unpack
+from vqcodec.formats.packed_header import unpack_header
 from vqcodec.formats.volumes import read_volume_bytes
 from vqcodec.frame_grids import EntropyModel, entropy_model
 from vqcodec.header_parsing import parse_header
+from vqcodec.limits import DEFAULT_LIMITS
 from vqcodec.vqz import VQZ
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
@@ -57,6 +59,12 @@ def header(data: bytes) -> None:
         return
     if isinstance(found, dict):
         parse_header(found, 1 << 20)
+
+
+def packed_header(data: bytes) -> None:
+    """A packed header; the first byte is the number of its sections."""
+    if data:
+        unpack_header(data[1:], data[0], DEFAULT_LIMITS)
 
 
 def streams(data: bytes) -> None:
@@ -106,7 +114,8 @@ def volume(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (container, header, streams, sections, archive, volume)
+    each.__name__: each
+    for each in (container, header, packed_header, streams, sections, archive, volume)
 }
 
 
@@ -128,6 +137,8 @@ def seeds(name: str) -> list[bytes]:
     if name == "header":
         found = [json.dumps(unpack(path.read_bytes()).header) for path in vectors if _is_good(path)]
         return [text.encode() for text in found]
+    if name == "packed_header":
+        return [_packed_header(path) for path in sorted(VECTORS.glob("good-packed-*.vqz"))]
     if name == "streams":
         return [bytes([k]) + _streams_of(sound(key)[0]) for k, key in enumerate(SOUND)]
     if name == "sections":
@@ -143,6 +154,12 @@ def seeds(name: str) -> list[bytes]:
 
 def _is_good(path: Path) -> bool:
     return path.name.startswith("good-")
+
+
+def _packed_header(path: Path) -> bytes:
+    data = path.read_bytes()
+    count = len(read_prefix(data).entries)
+    return bytes([count]) + data[40 : 40 + int.from_bytes(data[20:24], "little")]
 
 
 def _streams_of(whole: Container) -> bytes:

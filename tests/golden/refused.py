@@ -7,7 +7,18 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.container.build import COARSE, FIGURES, FINE, MASK, NONFINITE, VOLUME_HEADER, file_bytes
+from tests.container.build import (
+    COARSE,
+    FIGURES,
+    FINE,
+    MASK,
+    NONFINITE,
+    PACKED,
+    VOLUME_HEADER,
+    file_bytes,
+    packed_file_bytes,
+    packed_header,
+)
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError, VqzError
 from vqcodec.formats.container import unpack
 
@@ -36,8 +47,11 @@ class Refusal(NamedTuple):
         tree = copy.deepcopy(container.header)
         sections = {(each.frame, each.kind): each.data for each in container.sections}
         self.change(tree, sections)
-        header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode("ascii")
         rows = [(kind, frame, data) for (frame, kind), data in sorted(sections.items())]
+        if self.incompatible & PACKED:
+            whole = packed_header(tree, rows)
+            return packed_file_bytes(whole, rows, incompatible=self.incompatible)
+        header = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode("ascii")
         return file_bytes(header, rows, incompatible=self.incompatible)
 
 

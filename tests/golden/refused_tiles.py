@@ -45,6 +45,12 @@ def _bad(name: str, change: Change, message: str, text: str) -> Refusal:
     return Refusal(f"bad-tiles-{name}", source, change, FormatError, "codes", message, text)
 
 
+def _bad_trimmed(name: str, change: Change, message: str, text: str) -> Refusal:
+    text = f"coder `context-tiles-3`: {text}"
+    source = "eight-empty-tile"
+    return Refusal(f"bad-eight-{name}", source, change, FormatError, "codes", message, text)
+
+
 SUM, DAMAGE = "do not add up", "hash|damaged|largest|stages"
 
 TILES_REFUSALS = (
@@ -89,6 +95,42 @@ TILES_REFUSALS = (
         "codes",
         DAMAGE,
         "coder `context-tiles-2`: another stream of the same length in the last tile",
+    ),
+    _bad_trimmed(
+        "entropy-of-no-model",
+        header(entropy="context-tiles-2"),
+        "states entropy coder 'context-tiles-2', its model is for 'context-tiles-3'",
+        "its model, but coder `context-tiles-2` in the header",
+    ),
+    _bad_trimmed(
+        "empty",
+        section(FINE, lambda _: b""),
+        "ends within a number",
+        "empty fine section",
+    ),
+    _bad_trimmed(
+        "length-not-shortest",
+        section(FINE, lambda data: bytes([data[0] & 0x7F | 0x80, 0x80, 0]) + data[1:]),
+        "not in its shortest form",
+        "a length with a byte that it does not need",
+    ),
+    _bad_trimmed(
+        "length-hostile",
+        section(FINE, lambda data: b"\xff" * 5 + b"\x7f" + data[1:]),
+        "does not fit its field",
+        "a length of 42 bits",
+    ),
+    _bad_trimmed(
+        "section-longer",
+        section(FINE, lambda data: data + b"\0"),
+        SUM,
+        "a byte behind the last stream",
+    ),
+    _bad_trimmed(
+        "stream-other",
+        section(FINE, lambda data: data[:-9] + bytes(b ^ 0x5A for b in data[-9:])),
+        DAMAGE,
+        "other bytes at the end of the last tile",
     ),
     _bad("empty", section(FINE, lambda _: b""), "ends before their lengths", "empty fine section"),
     _bad(

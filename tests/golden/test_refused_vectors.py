@@ -17,6 +17,7 @@ from .places import VECTORS, model_of
 from .refused import REFUSALS, Refusal
 from .refused_exact import EXACT_REFUSALS
 from .refused_holes import HOLES_REFUSALS
+from .refused_packed import PACKED_REFUSALS
 from .refused_paper import PAPER_REFUSALS
 from .refused_tiles import TILES_REFUSALS
 
@@ -25,7 +26,14 @@ STAGES = {
     "voxels": lambda vqz: decode_volume(vqz, device="cpu"),
     "figures": lambda vqz: vqz.figures,
 }
-CASES = (*REFUSALS, *PAPER_REFUSALS, *TILES_REFUSALS, *EXACT_REFUSALS, *HOLES_REFUSALS)
+CASES = (
+    *REFUSALS,
+    *PAPER_REFUSALS,
+    *TILES_REFUSALS,
+    *EXACT_REFUSALS,
+    *HOLES_REFUSALS,
+    *PACKED_REFUSALS,
+)
 each_refusal = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 

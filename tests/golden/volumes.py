@@ -328,4 +328,10 @@ SCANS = (
     Scan("exact-bounded-float", exact_float, 0, "float32 within 0.7", 0.7, {"max_error": 0.7}),
     Scan("exact-with-codes", thin, 0, "lossless, and codes", 0, {"lossless": True, "quality": 5}),
     Scan("tiles-three-stages", fine_steps, 14, "coder `context-tiles-1`: fine steps, three stages"),
+    Scan("packed-int16-masked", int16_masked, 7, "packed: int16, background of zeros"),
+    Scan("packed-4d", frames_4d, 6, "packed: three frames: masked, constant, whole"),
+    Scan("packed-turned", turned, 7, "packed: axes permuted and flipped, an extension"),
+    Scan("packed-paper-nonfinite", nonfinite, 9, "packed: family `paper`, NaN and infinities", 0.2),
+    Scan("packed-trellis-ragged", ragged_float, 1, f"packed: {TRELLIS}, holes", 0.3),
+    Scan("packed-exact-turned", exact_turned, 0, "packed: lossless", 0, LOSSLESS),
 )

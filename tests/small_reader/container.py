@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
+import zlib
+from pathlib import Path
 
 MAGIC = bytes([0x89, 0x56, 0x51, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A])
-EXACT, HOLES = 2, 4
+SPECIFICATION = Path(__file__).resolve().parents[2] / "formats" / "VQZ.md"
+EXACT, HOLES, PACKED = 2, 4, 8
 WHOLE_FILE = (5, 8, 9, 32768)
 
 
@@ -39,18 +43,21 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, int], bytes]]:
     major, _, incompatible, _, header_length, count, file_size, checksum = fields
     require(crc32c(data[:36]) == checksum, "preamble is damaged")
     require(
-        major == 1 and incompatible & ~(EXACT | HOLES) == 0,
+        major == 1 and incompatible & ~(EXACT | HOLES | PACKED) == 0,
         "version or feature",
         "UnsupportedError",
     )
     require(header_length <= 1 << 20 and count <= 1 << 16, "sizes", "LimitExceededError")
     table_start = 40 + header_length + 4
-    start = table_start + 20 * count + 4
+    start = table_start if incompatible & PACKED else table_start + 20 * count + 4
     require(len(data) == file_size >= start, "file size")
-    header = json.loads(sealed(data, 40, header_length))
-    require(canonical(header) == data[40 : 40 + header_length], "header is not canonical")
-    table = sealed(data, table_start, 20 * count)
-    rows = list(struct.iter_unpack("<HHIQI", table))
+    text = sealed(data, 40, header_length)
+    if incompatible & PACKED:
+        header, rows = unpack_header(text, count)
+    else:
+        header = json.loads(text)
+        require(canonical(header) == text, "header is not canonical")
+        rows = list(struct.iter_unpack("<HHIQI", sealed(data, table_start, 20 * count)))
     keys = [(frame, kind) for kind, _, frame, _, _ in rows]
     require(keys == sorted(set(keys)), "order of the sections")
     sections = {}
@@ -74,3 +81,56 @@ def sealed(data: bytes, start: int, length: int) -> bytes:
     (checksum,) = struct.unpack_from("<I", data, start + length)
     require(crc32c(content) == checksum, "header or section table is damaged")
     return content
+
+
+def dictionary() -> bytes:
+    block = re.search(r"```dictionary\n(.*?)```", SPECIFICATION.read_text("utf-8"), re.DOTALL)
+    return block[1].replace("\n", "").encode("ascii")
+
+
+def unpack_header(data: bytes, count: int) -> tuple[dict, list[tuple[int, int, int, int, int]]]:
+    """Section 5.1: the header, and rows like those of the section table."""
+    stream = zlib.decompressobj(-15, dictionary())
+    try:
+        text = stream.decompress(data, (1 << 20) + 1)
+    except zlib.error:
+        require(False, "the stream is unsound")
+    require(len(text) <= 1 << 20, "text", "LimitExceededError")
+    require(stream.eof, "the stream ends too early")
+    header = json.loads(text)
+    require(canonical(header) == text, "header is not canonical")
+    rest = put_digests_back(header, stream.unused_data)
+    rows = []
+    for _ in range(count):
+        kind, rest = leb128(rest, 16)
+        frame, rest = leb128(rest, 32)
+        length, rest = leb128(rest, 64)
+        require(len(rest) >= 4, "a row is cut short")
+        rows.append((kind, 0, frame, length, struct.unpack("<I", rest[:4])[0]))
+        rest = rest[4:]
+    require(not rest, "bytes after the rows")
+    return header, rows
+
+
+def put_digests_back(value: object, rest: bytes) -> bytes:
+    """Digests, in the order of the keys, from the start of some bytes; returns the others."""
+    if isinstance(value, list):
+        for each in value:
+            rest = put_digests_back(each, rest)
+    elif isinstance(value, dict):
+        for key in sorted(value):
+            if key.endswith("sha256"):
+                require(value[key] == "" and len(rest) >= 32, "a digest")
+                value[key], rest = rest[:32].hex(), rest[32:]
+            else:
+                rest = put_digests_back(value[key], rest)
+    return rest
+
+
+def leb128(data: bytes, bits: int) -> tuple[int, bytes]:
+    size = next((n for n, byte in enumerate(data, 1) if byte < 128), 0)
+    require(size > 0, "a number is cut short")
+    require(size == 1 or data[size - 1] > 0, "a number is not in its shortest form")
+    value = sum((byte & 127) << (7 * place) for place, byte in enumerate(data[:size]))
+    require(value < 1 << bits, "a number does not fit its field")
+    return value, data[size:]

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from .container import RefusedError, require
+from .container import leb128, require
 
 Tile = tuple[int, ...]
 
@@ -20,10 +20,11 @@ def tiles_of(
     """Each tile of a box with its stream; ``shape`` is that of the coarse grid."""
     count = prod(shape)
     if is_trimmed:
-        lengths, start = [], 0
+        lengths, rest = [], section
         for _ in range(count):
-            length, start = leb128(section, start)
+            length, rest = leb128(rest, 40)
             lengths.append(length)
+        start = len(section) - len(rest)
     else:
         require(len(section) >= 4 * count, "section is shorter than its lengths")
         lengths = [4 * words for words in struct.unpack_from(f"<{count}I", section)]
@@ -32,20 +33,6 @@ def tiles_of(
     for tile, length in zip(product(*map(range, shape)), lengths, strict=True):
         yield tile, section[start : start + length]
         start += length
-
-
-def leb128(data: bytes, start: int) -> tuple[int, int]:
-    """Section 18.5: a number, and where it ends."""
-    number = 0
-    for k in range(6):
-        require(start + k < len(data), "a length is cut short")
-        byte = data[start + k]
-        number += (byte & 127) << (7 * k)
-        require(number < 1 << 40, "a length is too large")
-        if byte < 128:
-            require(k == 0 or byte > 0, "a length is longer than it need be")
-            return number, start + k + 1
-    raise RefusedError("FormatError: a length is too long")
 
 
 def is_inside(shape: tuple[int, ...], split: int, tile: Tile | None) -> np.ndarray:

@@ -195,7 +195,7 @@ def joined(streams: Sequence[bytes], is_trimmed: bool = False) -> bytes:
     That is its number of words, ``u32``, or of bytes, LEB128, if streams are trimmed.
     """
     if is_trimmed:
-        return b"".join((*(leb128(len(stream)) for stream in streams), *streams))
+        return b"".join((*(leb128(len(stream), LENGTH_BITS) for stream in streams), *streams))
     words = np.array([len(stream) // 4 for stream in streams], "<u4")
     return words.tobytes() + b"".join(streams)
 
@@ -211,7 +211,7 @@ def separated(data: bytes, count: int, is_trimmed: bool = False) -> list[bytes]:
     if is_trimmed:
         sizes, start = [], 0
         for _ in range(count):
-            size, start = read_leb128(data, start, LENGTH_BITS)
+            size, start = read_leb128(data, start, LENGTH_BITS, "section of tiles")
             sizes.append(size)
     elif len(data) < 4 * count:
         raise FormatError("section of tiles ends before their lengths do")

@@ -26,8 +26,8 @@ from .step_search import TOLERANCE, search_step
 from .task import CodingTask
 from .wavelet_family import WaveletModel, reconstruct_coefficients
 
-HEADER_BYTES = 400
-HEADER_BYTES_PER_FRAME = 300
+HEADER_BYTES = 170
+HEADER_BYTES_PER_FRAME = 45
 #: About what stating one voxel of background within the coded region takes.
 BYTES_PER_HOLE = 0.25
 
