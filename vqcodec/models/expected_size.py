@@ -22,7 +22,7 @@ BITS = {
     (False, True): (4.031, -0.103, 0.666),
     (False, False): (0.042, 0.515, 1.536),
     (True, True): (4.993, -0.041, 0.0),
-    (True, False): (3.913, 0.207, 0.0),
+    (True, False): (4.03, 0.207, 0.0),
 }
 
 LOWEST, HIGHEST = STEP_INDEX_RANGE
