@@ -42,6 +42,11 @@ FILES = {
         "context-tiles-2",
         "9e94fd8ee3bbfc2da946c4c8fdb6fcacdd146204f14a3472eaa098285456b224",
     ),
+    "sixth-default-model.vqz": (
+        "vqcodec-t1-6",
+        "context-tiles-2",
+        "44e99568ad1f89e972d140878944fb77679a8a473333f310cbd41aeaedf24965",
+    ),
 }
 
 
@@ -64,4 +69,4 @@ def test_the_default_model() -> None:
     vqz = vqcodec.encode(head().astype(np.int16), quality=3, effort=1, device="cpu")
     assert vqz.parsed.model.id == default.id
     assert default.id not in {model for model, _, _ in FILES.values()}
-    assert vqz.parsed.entropy == "context-tiles-2"
+    assert vqz.parsed.entropy == "context-tiles-3"
