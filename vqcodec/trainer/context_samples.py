@@ -34,7 +34,9 @@ from .scans import Scan, augment, load_scan, scans_of
 
 ROWS_PER_JOB = (900, 900, 600, 200, 36, 6)
 STEP_RANGE = (0.008, 0.22)
-SOURCE_SHARES = {"OpenNeuro ds002748": 0.5, "OpenfMRI ds000011": 0.3}
+STRIPPED_HEADS, WHOLE_HEADS = "OpenNeuro ds002748", "OpenfMRI ds000011"
+SOURCE_SHARES = {STRIPPED_HEADS: 0.5, WHOLE_HEADS: 0.3}
+RARE_SHARE = 0.3
 NETWORKS = len(BANDS) * len(PHASES)
 
 
@@ -136,8 +138,21 @@ def pick_scan(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
             break
         draw -= share
     else:
-        pool = [scan for scan in scans if scan.source not in SOURCE_SHARES]
+        pool = [scan for scan in scans if is_rare(scan)]
     return (pool or list(scans))[int(rng.integers(len(pool or scans)))]
+
+
+def pick_stripped(scans: tuple[Scan, ...], rng: np.random.Generator) -> Scan:
+    """A random scan that is no whole head; rare sources are drawn more often than they are."""
+    stripped = [scan for scan in scans if scan.source != WHOLE_HEADS]
+    rare = [scan for scan in stripped if is_rare(scan)]
+    pool = rare if rare and rng.random() < RARE_SHARE else stripped
+    return pool[int(rng.integers(len(pool)))]
+
+
+def is_rare(scan: Scan) -> bool:
+    """Whether a scan is of a source that has no share of its own."""
+    return scan.source not in SOURCE_SHARES
 
 
 def collect(

@@ -35,7 +35,7 @@ from ..models.frame_codec import FrameEncoder
 from ..models.wavelet_family import WaveletModel, wavelet_model
 from ..registry import read_weights
 from .context_export import integer_networks
-from .context_samples import STEP_RANGE
+from .context_samples import STEP_RANGE, is_rare, pick_stripped
 from .mask_prior import logistic_shares, train
 from .scans import FloatVolume, augment, darkened, load_scan, scans_of
 
@@ -61,16 +61,13 @@ def ragged_scans(root: Path, weights: Path, count: int, seed: int) -> Iterator[R
     """Augmented training scans with a ragged background, coded at random steps."""
     rng = np.random.default_rng(seed)
     scans = scans_of(root, "train")
-    masked = [scan for scan in scans if "ds000011" not in scan.path.name]
-    rare = [scan for scan in masked if "ds002748" not in scan.path.name]
     model = wavelet_model(read_weights(weights).tensors)
     low, high = np.log2(STEP_RANGE)
     made = 0
     while made < count:
-        pool = rare if rng.random() < 0.35 else masked
-        scan = pool[int(rng.integers(len(pool)))]
+        scan = pick_stripped(scans, rng)
         x = augment(load_scan(scan), scan.voxel_mm, rng)
-        if scan not in rare or rng.random() > KEPT_SHARE:
+        if not is_rare(scan) or rng.random() > KEPT_SHARE:
             x = darkened(x, rng)
         background = solid_background(x)
         region = None if background is None else envelope(~background)

@@ -33,14 +33,13 @@ from ..entropy.stream import TableSet
 from ..entropy.tables import integer_frequencies
 from ..envelope import envelope
 from .context_export import integer_networks
-from .context_samples import SOURCE_SHARES
+from .context_samples import pick_stripped
 from .prior import INPUT_UNIT, ContextNetworks
 from .scans import FloatVolume, Scan, darkened, load_scan, regrid, scans_of
 
 ROWS = (1000, 600, 200)
 HIDDEN = (64, 24)
-WHOLE_HEADS = ("OpenfMRI ds000011",)
-RARE_SHARE, RAGGED_SHARE, SMOOTHED_SHARE = 0.3, 0.3, 0.1
+RAGGED_SHARE, SMOOTHED_SHARE = 0.3, 0.1
 BLUR_VOXELS = (0.6, 2.0)
 
 Lattice = tuple[LatticeContext, int, int, NDArray[np.intp], NDArray[np.bool_]]
@@ -67,13 +66,11 @@ def training_masks(root: Path, count: int, seed: int) -> Iterator[NDArray[np.boo
     than they are. Some regions are smoothed, as those of other programs are.
     """
     rng = np.random.default_rng(seed)
-    scans = [scan for scan in scans_of(root, "train") if scan.source not in WHOLE_HEADS]
-    rare = [scan for scan in scans if scan.source not in SOURCE_SHARES]
+    scans = scans_of(root, "train")
     loaded = functools.cache(_cut)
     made = 0
     while made < count:
-        pool = rare if rare and rng.random() < RARE_SHARE else scans
-        scan = pool[int(rng.integers(len(pool)))]
+        scan = pick_stripped(scans, rng)
         if (x := loaded(scan)) is None:
             continue
         if rng.random() < RAGGED_SHARE:
