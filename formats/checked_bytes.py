@@ -50,9 +50,9 @@ def checked(data: bytes, expected: int, name: str) -> bytes:
 
 def read_sealed(stream: BinaryIO, count: int, name: str) -> bytes:
     """Return ``count`` bytes that their checksum follows; FormatError if it does not match."""
-    sealed = read_exactly(stream, count + CHECKSUM_BYTES, name)
-    (expected,) = _CHECKSUM.unpack_from(sealed, count)
-    return checked(sealed[:count], expected, name)
+    data = read_exactly(stream, count + CHECKSUM_BYTES, name)
+    (expected,) = _CHECKSUM.unpack_from(data, count)
+    return checked(data[:count], expected, name)
 
 
 def check_file_size(stream: BinaryIO, already_read: int, file_size: int) -> None:

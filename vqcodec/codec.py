@@ -16,7 +16,7 @@ from .air import without_air
 from .assembly import with_figures
 from .coding import coded, without_codes
 from .conform import Orientation
-from .device import resolve_device, rounded_convolutions
+from .device import resolve_device, rounded_networks
 from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .figures import compared, measured
 from .fitness import check_fitness, fitness_figures
@@ -75,7 +75,7 @@ def encode(
     """Compress a volume.
 
     Without ``quality``, ``ratio``, ``target_bytes`` or ``psnr``: a file of at most 0.825 % of the
-    volume as float32 (section 2.1 of the paper), and little less.
+    volume as float32 (section 2.1 of the paper); see ``effort`` for how much less it may be.
 
     Parameters
     ----------
@@ -101,9 +101,10 @@ def encode(
         1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
         only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
         decoder gets wrong is coded anew. From 4 on the finished file is read back, which checks
-        it. Without a size or quality, up to 10 % of the default size (14 % at 1, 4 % at 6, 2 % from
-        7 on) may be left where filling them would take another attempt. Decoding is not affected,
-        nor are the codes of models of family ``paper``.
+        it; below, its figures may be of a restoration in lower precision (0.001 dB, 0.2 % of the
+        largest error). Without a size or quality, up to 10 % of the default size (14 % at 1, 4 %
+        at 6, 2 % from 7 on) may be left where filling them would take another attempt. Decoding is
+        not affected, nor are the codes of models of family ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
         of the head that are not what they were; see :func:`vqcodec.air.air`.
@@ -164,7 +165,8 @@ def encode(
     made = coded(without_air(source) if drop_air else source, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
     # Restoration adds little to what is exact; networks that decode everything must not be rounded.
-    rounding = rounded_convolutions(on) if loaded.family == "wavelet" else nullcontext()
+    may_round = settings.has_rounded_figures and loaded.family == "wavelet"
+    rounding = rounded_networks(on) if may_round else nullcontext()
     with rounding, _checked(vqz, loaded, made, on, settings.is_read_back):
         decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)
         pair = compared(scaled_values(source), scaled_values(decoded), scaled_zero(source))

@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 import vqcodec
 from vqcodec.formats.volumes import read_volume, scaled_values, write_volume
@@ -169,3 +170,17 @@ def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
             vqcodec.encode(source)
     with pytest.raises(FileNotFoundError):
         vqcodec.encode(tmp_path / "gone.nii")
+
+
+def test_figures_are_rounded_at_low_effort_only_and_hardly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    volume = head((40, 44, 36)).astype(np.float32)
+    capable = {effort: vqcodec.encode(volume, quality=5, effort=effort) for effort in (1, 4)}
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    for effort, vqz in capable.items():
+        plain = vqcodec.encode(volume, quality=5, effort=effort)
+        assert plain.all_streams() == vqz.all_streams()
+        tolerance = 0.01 if effort == 1 else 0
+        for name, value in plain.figures.items():
+            assert vqz.figures[name] == pytest.approx(value, rel=tolerance, abs=tolerance)

@@ -1,4 +1,4 @@
-"""Two quantisers in turns: labels, states, streams of coder ``context-tiles-2``."""
+"""Two quantisers in turns: labels, states, streams of coders ``context-tiles-2`` and ``-3``."""
 
 from __future__ import annotations
 

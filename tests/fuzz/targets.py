@@ -31,6 +31,7 @@ VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 SOUND = {
     "wavelet": ("good-one-voxel-inside.vqz", "model-tiny.safetensors"),
     "tiles": ("good-tiles-one-voxel-inside.vqz", "model-tiny-tiles.safetensors"),
+    "eight": ("good-eight-one-voxel-inside.vqz", "model-tiny-eight.safetensors"),
     "paper": ("good-paper-two-sites.vqz", "model-tiny-paper.safetensors"),
 }
 STREAMS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE, SectionKind.MASK)

@@ -39,7 +39,7 @@ def _shared_limit() -> _SharedLimit:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to the calling thread.
+    """Let BLAS use no threads of its own.
 
     The context networks are many small products; on cores that others use, too, decoding took
     three times as long with two threads as with one.

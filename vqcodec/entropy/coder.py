@@ -8,8 +8,9 @@ into tiles, one for each of them.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,6 +25,9 @@ from .split_model import SplitModel
 from .stream import Decoder, Encoder
 from .tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
 from .trellis import integers_of
+
+#: Inputs that may wait for the networks, in batches.
+MOST_PENDING = 2
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,13 @@ def _classes(
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
     compute = partial(model.networks.outputs, band * len(PHASES) + phase, columns)
     at_once = model.networks.positions_at_once
-    outputs = [
-        beside.submit(compute, context.matrix(band, phase, some))
-        for some in np.array_split(coded, -(-len(coded) // at_once))
-    ]
-    location, log2_scale = np.concatenate([each.result() for each in outputs], axis=1)
+    outputs, pending = [], deque[Future[NDArray[np.int64]]]()
+    for some in np.array_split(coded, -(-len(coded) // at_once)):
+        pending.append(beside.submit(compute, context.matrix(band, phase, some)))
+        if len(pending) > MOST_PENDING:
+            outputs.append(pending.popleft().result())
+    outputs += [each.result() for each in pending]
+    location, log2_scale = np.concatenate(outputs, axis=1)
     return classify(location, log2_scale)
 
 

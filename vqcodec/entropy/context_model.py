@@ -65,7 +65,7 @@ class ContextModel:
 
     @property
     def is_trellis(self) -> bool:
-        """Whether quantisation is trellis-coded, as coder ``context-tiles-2`` does."""
+        """Whether quantisation is trellis-coded, as coders ``context-tiles-2`` and ``-3`` do."""
         return self.groups[0].trellis is not None
 
     @property

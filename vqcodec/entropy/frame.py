@@ -85,6 +85,7 @@ def encode_levels(
         Chooses the detail values, phase by phase.
     """
     levels = LevelContexts(model.companding, geometry, context_index(model, step_index))
+    trimmed = model.is_trimmed
 
     def code(level: int, encoders: Sequence[Encoder], places: Places = None) -> None:
         for split in (2 * level + 1, 2 * level):
@@ -106,12 +107,11 @@ def encode_levels(
         encoders = {place: Encoder() for place in every}
         for places in _batches(every):
             code(0, [encoders[place] for place in places], places)
-        trimmed = model.is_trimmed
         finest = joined([encoder.finish(trimmed) for encoder in encoders.values()], trimmed)
     else:
         code(0, [fine])
-        finest = fine.finish()
-    streams = finest, middle.finish(model.is_trimmed), coarse.finish(model.is_trimmed)
+        finest = fine.finish(trimmed)
+    streams = finest, middle.finish(trimmed), coarse.finish(trimmed)
     return streams, levels.coefficients(low_pass)
 
 
@@ -160,7 +160,7 @@ def decode_levels(
         for places in _batches([each for each in every if wanted is None or each in wanted]):
             read(0, [Decoder(parts[place], trimmed) for place in places], places)
     else:
-        read(0, [Decoder(streams[0])])
+        read(0, [Decoder(streams[0], trimmed)])
     return levels.coefficients(low_pass)
 
 

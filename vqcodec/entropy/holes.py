@@ -46,7 +46,10 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HoleModel:
-    """Networks, one for each lattice, and tables ``(HOLE_TABLES, 2)``; streams."""
+    """Networks, one for each lattice, and tables ``(HOLE_TABLES, 2)``.
+
+    ``is_trimmed`` says whether streams end at a byte.
+    """
 
     networks: Networks
     tables: TableSet

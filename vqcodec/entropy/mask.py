@@ -51,7 +51,10 @@ ROWS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class MaskModel:
-    """Networks ``(LEVEL_GROUPS * 7)``, tables ``(LEVEL_GROUPS * MASK_CLASSES, 2)``; streams."""
+    """Networks ``(LEVEL_GROUPS * 7)``, tables ``(LEVEL_GROUPS * MASK_CLASSES, 2)``.
+
+    ``is_trimmed`` says whether streams end at a byte.
+    """
 
     networks: Networks
     tables: TableSet

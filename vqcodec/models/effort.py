@@ -42,6 +42,11 @@ class Effort:
     is_read_back: bool
     leeway: float
 
+    @property
+    def has_rounded_figures(self) -> bool:
+        """Whether the figures of the file may be of a restoration in lower precision."""
+        return not self.is_read_back
+
 
 _LEVELS = (
     Effort(3, False, False, 0, False, 0.14),

@@ -86,7 +86,9 @@ def run(stage: str, options: argparse.Namespace) -> None:
     elif stage == "finer":
         print(write_model(weights, with_finer_maps(start or {}), options.id))
     elif stage == "eight":
-        print(write_model(weights, with_eight_states(start or {}), options.id))
+        if start is None:
+            raise SystemExit("stage eight goes on from a model for a trellis: --start FILE")
+        print(write_model(weights, with_eight_states(start), options.id))
     elif stage == "trained":
         tensors = with_trained(read_weights(weights).tensors, folder)
         tensors = refine(tensors, root, TRAINED_SCANS, 300, "offsets")

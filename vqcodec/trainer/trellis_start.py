@@ -68,7 +68,8 @@ def with_finer_maps(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
     twice what they were, and their weights half; magnitudes keep their scale. Tables stay, and
     networks are to be trained on.
     """
-    made, halved = dict(tensors), signed_columns()
+    made = dict(tensors)
+    halved = signed_columns()
     q = np.arange(len(made["maps/signed"]))
     octaves = np.log2(np.maximum(q, LINEAR_HALVES) / LINEAR_HALVES)
     signed = np.minimum(q, LINEAR_HALVES) + np.round(6 * octaves)
