@@ -55,8 +55,8 @@ def rounded_networks(device: torch.device) -> Iterator[None]:
     """
     import torch
 
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # older torch has none
-    if device.type == "cpu" and capabilities().get("amx_bf16", False):
+    has_units = hasattr(torch.cpu, "get_capabilities")  # older torch does not say
+    if has_units and device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False):
         with torch.autocast("cpu", torch.bfloat16):
             yield
     else:

@@ -33,6 +33,8 @@ class Effort:
         Whether the finished file is decoded and held against what was written to it.
     leeway : float
         Share of the default size that may be left, to save an attempt at filling it.
+    has_rounded_figures : bool
+        Whether the figures of the file may be of a restoration in lower precision.
     """
 
     fill_iterations: int
@@ -41,17 +43,13 @@ class Effort:
     refinements: int
     is_read_back: bool
     leeway: float
-
-    @property
-    def has_rounded_figures(self) -> bool:
-        """Whether the figures of the file may be of a restoration in lower precision."""
-        return not self.is_read_back
+    has_rounded_figures: bool = False
 
 
 _LEVELS = (
-    Effort(3, False, False, 0, False, 0.14),
-    Effort(4, True, False, 0, False, 0.1),
-    Effort(6, True, True, 0, False, 0.1),
+    Effort(3, False, False, 0, False, 0.14, has_rounded_figures=True),
+    Effort(4, True, False, 0, False, 0.1, has_rounded_figures=True),
+    Effort(6, True, True, 0, False, 0.1, has_rounded_figures=True),
     Effort(8, True, True, 0, True, 0.1),
     Effort(10, True, True, 0, True, 0.1),
     Effort(14, True, True, 0, True, 0.04),
