@@ -110,7 +110,7 @@ def _tables(tensors: Tensors, name: str) -> TableSet:
     return TableSet(frequencies)
 
 
-def mask_model(tensors: Tensors) -> MaskModel:
+def mask_model(tensors: Tensors, is_trimmed: bool = False) -> MaskModel:
     """Build the mask coder from the tensors ``mask/...``.
 
     Raises
@@ -119,10 +119,10 @@ def mask_model(tensors: Tensors) -> MaskModel:
         If a tensor is missing, of the wrong shape, or would not compute exactly.
     """
     networks = _networks(tensors, "mask", mask_input_limits())
-    return MaskModel(networks, _tables(tensors, "mask/tables"), STATES in tensors)
+    return MaskModel(networks, _tables(tensors, "mask/tables"), is_trimmed)
 
 
-def hole_model(tensors: Tensors) -> HoleModel | None:
+def hole_model(tensors: Tensors, is_trimmed: bool = False) -> HoleModel | None:
     """Build the coder of holes from the tensors ``holes/...``; None where there are none.
 
     Raises
@@ -136,7 +136,7 @@ def hole_model(tensors: Tensors) -> HoleModel | None:
     tables = _tables(tensors, "holes/tables")
     if tables.frequencies.shape != (HOLE_TABLES, 2):
         raise ModelUnavailableError(f"tables of holes are not of shape ({HOLE_TABLES}, 2)")
-    return HoleModel(networks, tables, STATES in tensors)
+    return HoleModel(networks, tables, is_trimmed)
 
 
 def context_model(tensors: Tensors) -> ContextModel:
@@ -165,8 +165,9 @@ def context_model(tensors: Tensors) -> ContextModel:
     if STATES in tensors and not is_trellis:
         raise ModelUnavailableError("weights hold states of a trellis, and tables for none")
     low_pass = _tables(tensors, "low_pass/escapes")
-    holes = hole_model(tensors)
-    return ContextModel(groups, mask_model(tensors), low_pass, companding, holes)
+    is_trimmed = STATES in tensors
+    mask, holes = mask_model(tensors, is_trimmed), hole_model(tensors, is_trimmed)
+    return ContextModel(groups, mask, low_pass, companding, holes)
 
 
 def _companding(tensors: Tensors) -> Companding:
