@@ -159,7 +159,8 @@ def pair_table(found: Sequence[Pair]) -> Table:
     )
     notes = (
         "vqcodec by default, peers at 0.825 % of float32; every run a process of its own, vqcodec "
-        "and the peer in turns; medians. Seconds of the call alone, without imports (Python and torch take about 3 s to start), loading of weights included; "
+        "and the peer in turns; medians. Seconds of the call alone, without imports (Python and "
+        "torch take about 3 s to start), loading of weights included; "
         "memory is the peak of the process with Python, numpy and, for vqcodec, torch. Peers run "
         "on one thread, as their settings say; vqcodec on what the machine gives.",
     )
