@@ -24,6 +24,8 @@ NEARLY_FULL = 0.97
 #: After so many files that are all too large, strides double, from this one on.
 CREEPING, STRIDE_DOWN = 3, STEPS_PER_OCTAVE // 2
 SLOPES = (0.002, 0.1)
+#: Bytes by which files of one step differ: the background's fill goes on from that of other steps.
+SPREAD = 8
 
 
 def search_step(
@@ -86,7 +88,7 @@ def search_step(
     coarsest = attempt(STEP_INDEX_RANGE[0])
     if coarsest.nbytes <= limit:
         return coarsest
-    smallest = min(coarsest.nbytes, *search.sizes.values()) + FIGURES_RESERVE
+    smallest = coarsest.nbytes + FIGURES_RESERVE + SPREAD
     raise LimitExceededError(
         f"cannot be compressed to {nbytes} bytes: the smallest file is {smallest} bytes"
     )

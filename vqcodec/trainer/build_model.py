@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..entropy.context_model import STATES
 from ..entropy.groups import GROUPS
 from ..entropy.tables import integer_frequencies
 from ..grids import ENTRIES, ZERO_ENTRY
@@ -47,7 +48,7 @@ def first_tensors(
     tensors["codebooks"] = np.tile(entries, (SPLITS, 1)) if start is None else start["codebooks"]
     tensors["low_pass/escapes"] = integer_frequencies(bucket_prior()[None])
     if start is not None:
-        ends = ("/offsets", "low_pass/escapes", "maps/magnitude", "maps/signed")
+        ends = ("/offsets", "low_pass/escapes", "maps/magnitude", "maps/signed", STATES)
         kept = (name for name in start if name.endswith(ends))
         tensors |= {name: start[name] for name in kept}
     return tensors
