@@ -70,8 +70,8 @@ def info_one(job: InfoJob) -> Record:
 
 
 def _figures(stream: BinaryIO, prefix: Prefix, kind: int) -> dict[str, Any]:
-    from ..errors import FormatError
-    from ..formats.container import crc32c
+    from ..formats.checked_bytes import checked
+    from ..formats.sections import described
     from ..header_parsing import parse_figures
 
     for entry in prefix.entries:
@@ -79,8 +79,7 @@ def _figures(stream: BinaryIO, prefix: Prefix, kind: int) -> dict[str, Any]:
             stream.seek(entry.length, 1)
             continue
         data = stream.read(min(entry.length, MOST_FIGURES_BYTES))
-        if crc32c(data) != entry.crc32c:
-            raise FormatError("checksum of section 'figures' does not match (file is damaged)")
+        checked(data, entry.crc32c, described(entry.kind, entry.frame))
         return parse_figures(data, prefix.is_packed)
     return {}
 
