@@ -164,8 +164,9 @@ def encode(
     loaded, on = load_model(model), resolve_device(device)
     made = coded(without_air(source) if drop_air else source, loaded, budget, effort, on)
     vqz = VQZ.from_container(made.container)
-    # Restoration adds little to what is exact; networks that decode everything must not be rounded.
-    may_round = settings.has_rounded_figures and loaded.family == "wavelet"
+    # Restoration adds little to what is exact; networks that decode everything must not be rounded,
+    # nor may a PSNR that was aimed at be another one in the figures.
+    may_round = budget.psnr is None and settings.has_rounded_figures and loaded.family == "wavelet"
     rounding = rounded_networks(on) if may_round else nullcontext()
     with rounding, _checked(vqz, loaded, made, on, settings.is_read_back):
         decoded = decode_volume(vqz, device=on, model=loaded, known=made.decoded)

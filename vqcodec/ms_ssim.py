@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ LUMINANCE_CONSTANT = 0.01**2
 CONTRAST_CONSTANT = 0.03**2
 
 BLOCK_ELEMENTS = 1 << 20
+BLOCKS_AT_ONCE = 2
 
 Volume = NDArray[Any]
 Single = NDArray[np.float32]
@@ -118,12 +120,14 @@ def _ssim_terms(ours: Single, theirs: Single) -> tuple[float, float]:
     overhang = windows[0].size - 1
     positions = ours.shape[0] - overhang
     thickness = max(1, BLOCK_ELEMENTS // (ours.shape[1] * ours.shape[2]))
-    similarity = contrast = 0.0
-    for start in range(0, positions, thickness):
+
+    def sums(start: int) -> tuple[float, float]:
         planes = slice(start, min(start + thickness, positions) + overhang)
-        sums = _block_sums(ours[planes], theirs[planes], windows)
-        similarity += sums[0]
-        contrast += sums[1]
+        return _block_sums(ours[planes], theirs[planes], windows)
+
+    with ThreadPoolExecutor(BLOCKS_AT_ONCE, "ms-ssim") as pool:
+        blocks = list(pool.map(sums, range(0, positions, thickness)))
+    similarity, contrast = (sum(part) for part in zip(*blocks, strict=True))
     count = math.prod(side - w.size + 1 for side, w in zip(ours.shape, windows, strict=True))
     return similarity / count, contrast / count
 

@@ -64,8 +64,8 @@ def nifti(
 
 
 def there_and_back(volume: Any, **options: Any) -> tuple[VQZ, Volume]:
-    """Encode, write, read and decode."""
-    vqz = encode(volume, device="cpu", **options)
+    """Encode (fast, unless told otherwise), write, read and decode."""
+    vqz = encode(volume, device="cpu", **{"effort": 1, **options})
     again = VQZ.from_bytes(vqz.to_bytes())
     return again, decode_volume(again, device="cpu")
 

@@ -60,13 +60,13 @@ def test_order_and_direction_of_axes_do_not_matter(orientation: str) -> None:
 
 
 def test_an_image_without_directions_keeps_its_axes() -> None:
-    vqz = encode(nib.Nifti1Image(ARRAY, None), quality=3)
+    vqz = encode(nib.Nifti1Image(ARRAY, None), quality=3, effort=1)
     assert sorted(vqz.header["volume"]["axes"]) == [0, 1, 2]
     assert decode_volume(vqz).array.shape == ARRAY.shape
 
 
 def test_an_array_whose_affine_is_zero_keeps_its_axes() -> None:
-    vqz = encode(ARRAY, affine=np.zeros((4, 4)), quality=3)
+    vqz = encode(ARRAY, affine=np.zeros((4, 4)), quality=3, effort=1)
     assert vqz.header["volume"]["axes"] == [0, 1, 2]
     assert decode_volume(vqz).array.shape == ARRAY.shape
 
@@ -74,26 +74,29 @@ def test_an_array_whose_affine_is_zero_keeps_its_axes() -> None:
 @pytest.mark.parametrize("flip", [False, True])
 def test_array_with_an_affine_is_turned_too(flip: bool) -> None:
     affine = np.diag([-1.0, 1, 1, 1]) if flip else np.eye(4)
-    vqz = encode(ARRAY[::-1] if flip else ARRAY, affine=affine, quality=3)
+    vqz = encode(ARRAY[::-1] if flip else ARRAY, affine=affine, quality=3, effort=1)
     assert vqz.header["volume"]["flips"] == [flip, False, False]
-    assert vqz.parsed.codes_sha256 == encode(ARRAY, quality=3).parsed.codes_sha256
+    assert vqz.parsed.codes_sha256 == encode(ARRAY, quality=3, effort=1).parsed.codes_sha256
 
 
 def test_views_and_byte_orders_do_not_matter(tmp_path: Path) -> None:
-    plain = encode(ARRAY, quality=4)
-    assert encode(np.asfortranarray(ARRAY), quality=4).to_bytes() == plain.to_bytes()
-    swapped = encode(ARRAY.astype(">i2"), quality=4)
+    plain = encode(ARRAY, quality=4, effort=1)
+    assert encode(np.asfortranarray(ARRAY), quality=4, effort=1).to_bytes() == plain.to_bytes()
+    swapped = encode(ARRAY.astype(">i2"), quality=4, effort=1)
     assert swapped.parsed.codes_sha256 == plain.parsed.codes_sha256
     np.save(tmp_path / "scan.npy", ARRAY)
-    assert encode(tmp_path / "scan.npy", quality=4).to_bytes() == plain.to_bytes()
-    assert encode(read_volume(tmp_path / "scan.npy"), quality=4).to_bytes() == plain.to_bytes()
+    assert encode(tmp_path / "scan.npy", quality=4, effort=1).to_bytes() == plain.to_bytes()
+    assert (
+        encode(read_volume(tmp_path / "scan.npy"), quality=4, effort=1).to_bytes()
+        == plain.to_bytes()
+    )
 
 
 def test_the_source_is_left_as_it_was() -> None:
     array = head().astype(np.float32)
     array[3, 3, 3] = np.nan
     before = array.copy()
-    encode(array, quality=3)
+    encode(array, quality=3, effort=1)
     np.testing.assert_array_equal(array, before)
     array.flags.writeable = False
-    encode(array, quality=3)
+    encode(array, quality=3, effort=1)

@@ -16,14 +16,15 @@ from .phantoms import there_and_back
 
 TYPES = st.sampled_from(["|u1", "|i1", "<i2", ">u2", "<i4", "<u8", "<f2", ">f4", "<f8", "|b1"])
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=4, max_side=6)
+EFFORTS = st.sampled_from((1, 5))
 
 
 @settings(max_examples=15)
-@given(TYPES.flatmap(lambda dtype: arrays.arrays(np.dtype(dtype), SHAPES)), st.booleans())
-def test_any_array(array: np.ndarray[Any, Any], force: bool) -> None:
+@given(TYPES.flatmap(lambda dtype: arrays.arrays(np.dtype(dtype), SHAPES)), st.booleans(), EFFORTS)
+def test_any_array(array: np.ndarray[Any, Any], force: bool, effort: int) -> None:
     outcome: Any = None
     with suppress(VqzError):
-        outcome = there_and_back(array, quality=5, force=force)
+        outcome = there_and_back(array, quality=5, force=force, effort=effort)
     if outcome is None:
         return
     vqz, volume = outcome

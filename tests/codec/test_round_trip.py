@@ -68,7 +68,7 @@ def test_whole_numbers_beyond_float64(top: float) -> None:
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_shape(shape: tuple[int, ...], masked: bool) -> None:
     array = head(shape, masked=masked).astype(np.int16)
-    vqz, volume = there_and_back(array, quality=8)
+    vqz, volume = there_and_back(array, quality=8, effort=5 if masked else 1)
     assert volume.array.shape == shape
     assert len(vqz.all_codes()) == math.prod(shape[3:])
     assert psnr(array, volume.array) > 30
@@ -118,7 +118,7 @@ def test_scaling_is_kept_and_zero_intensity_is_background(
     np.testing.assert_array_equal(volume.array[background], array[background])
     before, after = scaled_values(source), scaled_values(volume)
     assert psnr(before, after) > 35
-    assert vqz.figures["max_error"] == pytest.approx(np.abs(before - after).max(), rel=1e-4)
+    assert vqz.figures["max_error"] == pytest.approx(np.abs(before - after).max(), rel=2e-3)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".hdr", ".img.gz", ".mgz", ".npy"])

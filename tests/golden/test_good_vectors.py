@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vqcodec.codec import decode_volume, encode
 from vqcodec.conform import Orientation, crop, from_ras
 from vqcodec.formats.container import Section, pack, unpack
 from vqcodec.formats.volumes import read_volume
+from vqcodec.frame_grids import DecodedFrame
 from vqcodec.registry import read_weights
 from vqcodec.vqz import VQZ, entropy_model_of, verify
 
@@ -79,16 +81,23 @@ def newer_minor() -> bytes:
     return file_bytes(header, fields, minor=7, compatible=1 << 20)
 
 
+@cache
+def opened_with_codes(name: str) -> tuple[VQZ, tuple[DecodedFrame, ...]]:
+    """A vector and what its streams decode to, which several tests want to know."""
+    opened = VQZ.open(vector(name))
+    return opened, tuple(opened.decode_codes(entropy_model_of(opened.load_model())))
+
+
 def summary(name: str) -> dict[str, Any]:
     """What is written down of a decoded vector."""
-    opened = VQZ.open(vector(name))
-    volume = decode_volume(opened, device="cpu")
+    opened, codes = opened_with_codes(name)
+    volume = decode_volume(opened, device="cpu", known=codes)
     values = volume.array.astype(np.float64)
     finite = values[np.isfinite(values)]
     spread = max((frame.scale for frame in opened.parsed.frames), default=1.0)
     return {
         "codes_sha256": opened.parsed.codes_sha256,
-        "foreground_sha256": [sha256(mask) for mask in foregrounds(opened)],
+        "foreground_sha256": [sha256(mask) for mask in foregrounds(opened, codes)],
         "shape": list(volume.array.shape),
         "dtype": volume.array.dtype.str,
         "header_sha256": hashlib.sha256(volume.header_bytes + volume.footer_bytes).hexdigest(),
@@ -104,13 +113,12 @@ def summary(name: str) -> dict[str, Any]:
     }
 
 
-def foregrounds(opened: VQZ) -> list[NDArray[np.bool_]]:
+def foregrounds(opened: VQZ, codes: Sequence[DecodedFrame]) -> list[NDArray[np.bool_]]:
     """Foreground of each whole RAS frame; all of a constant one."""
-    model = entropy_model_of(opened.load_model())
     volume = opened.parsed.volume
     sides = (*volume.shape, 1, 1)
     masks = []
-    for frame, decoded in zip(opened.parsed.frames, opened.decode_codes(model), strict=True):
+    for frame, decoded in zip(opened.parsed.frames, codes, strict=True):
         mask = np.full([sides[axis] for axis in volume.axes], frame.is_constant)
         if not frame.is_constant:
             crop(mask, frame.origin, frame.extent)[...] = decoded.foreground
@@ -189,13 +197,13 @@ def test_decodes_to_what_was_written_down(name: str, expected: dict[str, Any]) -
 
 @pytest.mark.parametrize("name", NAMES)
 def test_small_reader_reads_the_same(name: str, expected: dict[str, Any]) -> None:
-    opened, reading = VQZ.open(vector(name)), small_reading(name)
+    (opened, codes), reading = opened_with_codes(name), small_reading(name)
     assert reading.header == opened.header
-    for ours, theirs in zip(opened.all_codes(), reading.grids, strict=True):
+    for ours, theirs in zip(codes, reading.grids, strict=True):
         for level, grid in theirs.items():
             assert grid.dtype == np.uint8
-            np.testing.assert_array_equal(ours[level], grid)
-        assert theirs or not any(grid.size for grid in ours.values())
+            np.testing.assert_array_equal(ours.grids[level], grid)
+        assert theirs or not any(grid.size for grid in ours.grids.values())
     if reading.voxels is not None:
         decoded = decode_volume(opened, device="cpu").array
         assert decoded.tobytes() == np.ascontiguousarray(reading.voxels).tobytes()
@@ -222,8 +230,8 @@ def test_written_again_it_is_the_same_file(name: str) -> None:
 @pytest.mark.parametrize("scan", SCANS, ids=lambda scan: scan.name)
 def test_resembles_its_source(scan: Scan, tmp_path: Path) -> None:
     source = read_volume(scan.make(tmp_path))
-    opened = VQZ.open(vector(scan.name))
-    decoded = decode_volume(opened, device="cpu")
+    opened, codes = opened_with_codes(scan.name)
+    decoded = decode_volume(opened, device="cpu", known=codes)
     scale = max(frame.scale for frame in opened.parsed.frames)
     ours, theirs = (each.array.astype(np.float64) for each in (source, decoded))
     finite = np.isfinite(ours)
@@ -235,7 +243,7 @@ def test_resembles_its_source(scan: Scan, tmp_path: Path) -> None:
         return
     assert np.sqrt(np.mean(errors**2)) < scan.error * scale
     turn = Orientation(opened.parsed.volume.axes, opened.parsed.volume.flips)
-    for frame, mask in zip(opened.parsed.frames, foregrounds(opened), strict=True):
+    for frame, mask in zip(opened.parsed.frames, foregrounds(opened, codes), strict=True):
         if len(opened.parsed.frames) == 1 and frame.background is not None:
             outside = ~from_ras(mask, turn) & finite
             assert (ours[outside] == frame.background).all()

@@ -6,7 +6,7 @@ import numpy as np
 
 from .coefficients import CUBE, LATTICES, RING
 from .container import require
-from .networks import Tensors, around, outputs
+from .networks import Tensors, all_around, around, outputs
 from .streams import Stream
 
 LEVELS = {"coarse": 64, "middle": 16, "fine": 4}
@@ -65,11 +65,11 @@ class Level:
         parts = []
         if self.name != "coarse":
             field = np.pad(self.field, 1)
-            parts += [around(field, 1, p, offset)[:, None] for offset in CUBE]
+            parts.append(all_around(field, 1, p, CUBE))
         parts += [around(self.vectors, 1, p, offset) for offset in RING]
         parts.append(np.zeros((len(p), self.own.shape[1]), np.int64))
         eighths = np.pad(self.eighths, 1)
-        parts += [around(eighths, 1, p, offset)[:, None] for offset in CUBE]
+        parts.append(all_around(eighths, 1, p, CUBE))
         parts.append(np.tile(64 * np.eye(8, dtype=np.int64)[number], (len(p), 1)))
         parts.append(np.full((len(p), 1), 64))
         return np.concatenate(parts, axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .container import require
 from .geometry import coded_coefficients, foreground_eighths
-from .networks import Tensors, around, outputs
+from .networks import Tensors, all_around, outputs
 from .streams import Stream
 from .tiles import Tile, WideSums, is_inside, tiles_of
 
@@ -47,22 +47,19 @@ def columns(
     """Inputs ``(positions, 283)`` of coefficients at ``p``."""
     x = np.zeros((len(p), 283), np.int64)
     for part in (0, 1):
-        for k, offset in enumerate(RING):
-            x[:, 26 * part + k] = around(own.inputs[band, part], 1, p, offset)
+        first = 26 * part
+        x[:, first : first + 26] = all_around(own.inputs[band, part], 1, p, RING)
         for sibling in range(band):
-            for k, offset in enumerate(CROSS):
-                values = around(own.inputs[sibling, part], 1, p, offset)
-                x[:, 52 + 14 * sibling + 7 * part + k] = values
+            first = 52 + 14 * sibling + 7 * part
+            x[:, first : first + 7] = all_around(own.inputs[sibling, part], 1, p, CROSS)
         if parent is not None:
-            for k, offset in enumerate(CUBE):
-                x[:, 136 + 27 * part + k] = around(parent.inputs[band, part], 1, p >> 1, offset)
+            first = 136 + 27 * part
+            x[:, first : first + 27] = all_around(parent.inputs[band, part], 1, p >> 1, CUBE)
             for j, other in enumerate([other for other in range(7) if other != band]):
-                for k, offset in enumerate(CROSS):
-                    values = around(parent.inputs[other, part], 1, p >> 1, offset)
-                    x[:, 190 + 14 * j + 7 * part + k] = values
-    bordered = np.pad(eighths, 1)
-    for k, offset in enumerate(CROSS):
-        x[:, 274 + k] = around(bordered, 1, p, offset)
+                first = 190 + 14 * j + 7 * part
+                values = all_around(parent.inputs[other, part], 1, p >> 1, CROSS)
+                x[:, first : first + 7] = values
+    x[:, 274:281] = all_around(np.pad(eighths, 1), 1, p, CROSS)
     x[:, 281] = min(max(step >> 3, 0), 120)
     x[:, 282] = 16
     return x

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from .networks import Tensors, around, outputs
+from .networks import Tensors, all_around, outputs
 from .streams import Stream
 
 LATTICES = ((0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1))
@@ -37,17 +37,16 @@ def finer(
         here = positions[(positions % 2 == LATTICES[number]).all(axis=1)]
         if not len(here):
             continue
-        windows = np.stack([around(surrounded, 2, here // 2, offset) for offset in WINDOW])
+        windows = all_around(surrounded, 2, here // 2, WINDOW)
         inputs = np.full((len(here), len(OFFSETS) + 1), 8)
         padded = np.pad(known, 2, constant_values=-8)
-        for column, offset in enumerate(OFFSETS):
-            z, y, x = (np.array(LATTICES[number]) + offset) % 2
-            is_known = LATTICES.index((z, y, x)) < number
-            inputs[:, column] = around(padded, 2, here, offset) if is_known else 0
+        lattices = (np.array(LATTICES[number]) + OFFSETS) % 2
+        is_known = [LATTICES.index((z, y, x)) < number for z, y, x in lattices.tolist()]
+        inputs[:, :-1] = np.where(is_known, all_around(padded, 2, here, OFFSETS), 0)
         logits = outputs(tensors, "mask", 7 * group + number - 1, inputs)[:, 0]
         tables = np.clip((logits + (1 << 19)) >> 14, 0, 63)
-        tables[windows.max(axis=0) == 0] = 64
-        tables[windows.min(axis=0) == 1] = 65
+        tables[windows.max(axis=1) == 0] = 64
+        tables[windows.min(axis=1) == 1] = 65
         symbols = stream.grouped((66 * group + tables).tolist(), tensors["mask/tables"])
         known[tuple(here.T)] = np.where(np.array(symbols) == 1, 8, -8)
     return (known > 0).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import EllipsisType
 
 import numpy as np
@@ -28,4 +29,12 @@ def outputs(
 def around(padded: np.ndarray, border: int, positions: np.ndarray, offset: tuple) -> np.ndarray:
     """Values at ``positions + offset`` of an array that has been given a border."""
     z, y, x = (positions + np.array(offset) + border).T
+    return padded[z, y, x]
+
+
+def all_around(
+    padded: np.ndarray, border: int, positions: np.ndarray, offsets: Sequence[tuple]
+) -> np.ndarray:
+    """The same for several offsets, ``(positions, offsets)``."""
+    z, y, x = (positions[:, None] + np.array(offsets) + border).transpose(2, 0, 1)
     return padded[z, y, x]
