@@ -27,6 +27,7 @@ from .peers import Peer, all_peers
 from .quantisers_command import quantisers_command
 from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its_api
 from .rate_tables import comparison_tables
+from .region_command import region_command
 from .report import REFERENCE_GROUP, judged, requirements, table
 from .scan_choice import chosen_entries, json_option, loaded, scan_options
 from .speed_command import speed_command
@@ -93,6 +94,7 @@ main.add_command(paper_tables_command)
 main.add_command(folders_command)
 main.add_command(fitness_command)
 main.add_command(ood_command)
+main.add_command(region_command)
 main.add_command(speed_command)
 main.add_command(vbm_command)
 

@@ -122,7 +122,7 @@ def variants(
         stack.enter_context(findable(model))
         codecs = [own_codec(WHOLE, model=model, device=device, force=True)]
         folder = stack.enter_context(TemporaryDirectory(prefix="vqcodec-ablation-"))
-        bare = without_restoration(model, Path(folder))
+        bare = weights_without((RESTORATION,), model, Path(folder))
         if bare is None:
             say("no restoration: not measured, the model has none")
         else:
@@ -143,8 +143,8 @@ def variants(
         yield codecs
 
 
-def without_restoration(model: str | None, folder: Path) -> Path | None:
-    """Weights without the tensors of the restoration network; None where there are none.
+def weights_without(parts: tuple[str, ...], model: str | None, folder: Path) -> Path | None:
+    """Weights without the tensors whose names begin like this; None where there are none.
 
     They keep the name, which is in every file and would lengthen it; their identity tells them
     apart.
@@ -154,10 +154,10 @@ def without_restoration(model: str | None, folder: Path) -> Path | None:
 
     loaded = vqcodec.load_model(model)
     kept: dict[str, np.ndarray] = {
-        name: array for name, array in loaded.tensors.items() if not name.startswith(RESTORATION)
+        name: array for name, array in loaded.tensors.items() if not name.startswith(parts)
     }
     if len(kept) == len(loaded.tensors):
         return None
-    path = folder / "no-restoration.safetensors"
+    path = folder / "without.safetensors"
     write_weights(path, kept, loaded.config, model_id=loaded.id, family=loaded.family)
     return path

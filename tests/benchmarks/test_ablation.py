@@ -73,14 +73,14 @@ def test_means_need_every_scan() -> None:
 
 
 def test_weights_without_restoration(tmp_path: Path) -> None:
-    path = ablation.without_restoration(None, tmp_path)
+    path = ablation.weights_without((ablation.RESTORATION,), None, tmp_path)
     assert path is not None
     whole, bare = vqcodec.load_model(None), vqcodec.load_model(str(path))
     gone = set(whole.tensors) - set(bare.tensors)
     assert gone
     assert all(name.startswith("restoration/") for name in gone)
     assert bare.sha256 != whole.sha256
-    assert ablation.without_restoration(str(path), tmp_path) is None
+    assert ablation.weights_without((ablation.RESTORATION,), str(path), tmp_path) is None
 
 
 def test_a_variant_that_cannot_be_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_variant_that_cannot_be_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(ablation, "own_codec", lambda name, **options: stub_variant(name))
     monkeypatch.setattr(ablation, "default_effort", refuse)
-    monkeypatch.setattr(ablation, "without_restoration", lambda model, folder: None)
+    monkeypatch.setattr(ablation, "weights_without", lambda parts, model, folder: None)
     said: list[str] = []
     with ablation.variants(None, "cpu", said.append) as codecs:
         assert [codec.name for codec in codecs] == ["default"]

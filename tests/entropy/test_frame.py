@@ -97,7 +97,7 @@ def comes_back(
 
 
 @given(shapes, seeds, st.integers(-256, 1024), sizes)
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_round_trip(
     any_model: ContextModel, shape: tuple[int, int, int], seed: int, step_index: int, size: float
 ) -> None:
@@ -105,7 +105,7 @@ def test_round_trip(
 
 
 @given(long_shapes, seeds, st.integers(-256, 1024), sizes)
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_round_trip_around_the_sides_of_tiles(
     any_model: ContextModel, shape: list[int], seed: int, step_index: int, size: float
 ) -> None:
@@ -113,7 +113,7 @@ def test_round_trip_around_the_sides_of_tiles(
 
 
 @given(long_shapes, seeds, st.data())
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_some_tiles_are_the_same_as_among_all(
     tiles_model: ContextModel, shape: list[int], seed: int, data: st.DataObject
 ) -> None:
@@ -194,7 +194,7 @@ def test_any_streams_give_coefficients_or_the_documented_error(
 
 
 @given(seeds, st.lists(st.integers(0, 8), min_size=3, max_size=3), st.binary(max_size=60))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_any_tiles_give_coefficients_or_the_documented_error(
     tiles_model: ContextModel, seed: int, words: list[int], data: bytes
 ) -> None:

@@ -124,7 +124,7 @@ def coded_labels(case: Case, group: int, seed: int) -> tuple[list[bytes], np.nda
 
 
 @given(shapes, seeds, groups)
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_round_trip(
     model: ContextModel, shape: tuple[int, int, int], seed: int, group: int
 ) -> None:
@@ -137,7 +137,7 @@ def test_round_trip(
 
 
 @given(cut_shapes, seeds)
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_round_trip_of_tiles(model: ContextModel, shape: list[int], seed: int) -> None:
     case = Case(model, tuple(shape), seed, is_cut=True)
     streams, wanted = coded_labels(case, 1, seed)

@@ -102,9 +102,11 @@ def _classes(
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
     compute = partial(model.networks.outputs, band * len(PHASES) + phase, columns)
-    at_once = model.networks.positions_at_once
+    batches = np.array_split(coded, -(-len(coded) // model.networks.positions_at_once))
+    if len(batches) == 1:  # there is nothing to gather meanwhile
+        return classify(*compute(context.matrix(band, phase, coded)))
     outputs, pending = [], deque[Future[NDArray[np.int64]]]()
-    for some in np.array_split(coded, -(-len(coded) // at_once)):
+    for some in batches:
         pending.append(beside.submit(compute, context.matrix(band, phase, some)))
         if len(pending) > MOST_PENDING:
             outputs.append(pending.popleft().result())

@@ -1,0 +1,109 @@
+"""What regions cost: bytes that cutting the fine level into tiles takes, and time by region."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .own_curve import OwnCodec
+from .scans import Scan
+
+QUALITIES = (3.0, 4.5, 6.0)
+#: Wide enough for one tile in any scan.
+ENDLESS = 1 << 16
+BLOCK, SLAB = 64, 16
+
+Region = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Price:
+    """Bytes of one scan at one quality.
+
+    Attributes
+    ----------
+    scan : str
+    quality : float
+    percent : float
+        Of float32, with tiles.
+    tiled, whole : int
+        Bytes of a file with tiles and with a single one; regions with holes and restoration,
+        which depend on the cut in other ways, are left out of both.
+    """
+
+    scan: str
+    quality: float
+    percent: float
+    tiled: int
+    whole: int
+
+    @property
+    def growth(self) -> float:
+        """What tiles take, in percent of the bytes without."""
+        return 100.0 * (self.tiled / self.whole - 1.0)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that decoding takes: everything, and parts around the middle of the scan."""
+
+    scan: str
+    quality: float
+    whole: float
+    parts: Mapping[str, float]
+
+
+@contextmanager
+def one_tile() -> Iterator[None]:
+    """Code the fine level as one tile meanwhile; such files are not those of the format."""
+    from vqcodec.entropy import tiling
+
+    side, tiling.TILE_SIDE = tiling.TILE_SIDE, ENDLESS
+    try:
+        yield
+    finally:
+        tiling.TILE_SIDE = side
+
+
+def price(scan: Scan, codec: OwnCodec, quality: float) -> Price:
+    """What tiles take of a scan at a quality, with a codec that knows no holes."""
+    aim = {"quality": quality}
+    tiled = len(codec.encode(scan.values, aim))
+    with one_tile():
+        whole = len(codec.encode(scan.values, aim))
+    return Price(scan.name, quality, 25.0 * tiled / scan.values.size, tiled, whole)
+
+
+def regions(shape: tuple[int, ...]) -> dict[str, Region]:
+    """A block of 64 voxels a side in the middle, and a slab of 16 across the second axis."""
+    block = tuple(_middle(side, BLOCK) for side in shape)
+    slab = tuple(_middle(side, SLAB if axis == 1 else side) for axis, side in enumerate(shape))
+    return {f"{BLOCK}x{BLOCK}x{BLOCK}": block, f"slab of {SLAB}": slab}  # type: ignore[dict-item]
+
+
+def _middle(side: int, width: int) -> slice:
+    width = min(width, side)
+    start = (side - width) // 2
+    return slice(start, start + width)
+
+
+def times(scan: Scan, codec: OwnCodec, quality: float, device: str) -> Times:
+    """How long regions of a file take, after one decoding that is not timed."""
+    import vqcodec
+
+    data = codec.encode(scan.values, {"quality": quality})
+    codec.decode(data)
+    whole = _seconds(lambda: codec.decode(data))
+    parts = {}
+    for name, region in regions(scan.values.shape).items():
+        opened = vqcodec.VQZ.from_bytes(data)
+        parts[name] = _seconds(lambda: opened.read_region(region, device=device))  # noqa: B023
+    return Times(scan.name, quality, whole, parts)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
