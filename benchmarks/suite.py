@@ -37,7 +37,7 @@ SUITE = (
 )
 
 #: On the page where there are results, run on their own.
-OTHERS = ("bounded", "fitness", "folders")
+OTHERS = ("bounded", "fitness", "folders", "region")
 
 
 def run_suite(commands: Mapping[str, click.Command], folder: Path, quick: bool) -> int:

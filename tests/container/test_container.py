@@ -144,7 +144,14 @@ def test_nothing_but_an_empty_header() -> None:
 
 def test_specification_shows_the_bytes_of_the_example() -> None:
     blocks = re.findall(r"```hexdump\n(.*?)\n```", SPECIFICATION.read_text("utf-8"), re.DOTALL)
-    assert blocks == [hex_dump(pack(EXAMPLE))]
+    plain, packed = blocks
+    assert plain == hex_dump(pack(EXAMPLE))
+    data = bytes.fromhex("".join(line[10:57] for line in packed.splitlines()))
+    assert packed == hex_dump(data)
+    digest = {"codes_sha256": bytes(range(32)).hex()}
+    wanted = replace(EXAMPLE, header=EXAMPLE.header | digest, incompatible=PACKED_FEATURE)
+    assert unpack(data) == wanted
+    assert unpack(pack(wanted)) == wanted
 
 
 @pytest.mark.parametrize("kind", SectionKind)
