@@ -13,7 +13,7 @@ from .scans import Scan
 QUALITIES = (3.0, 4.5, 6.0)
 #: Wide enough for one tile in any scan.
 ENDLESS = 1 << 16
-BLOCK, SLAB = 64, 16
+BLOCK = 32
 
 Region = tuple[slice, slice, slice]
 
@@ -77,10 +77,10 @@ def price(scan: Scan, codec: OwnCodec, quality: float) -> Price:
 
 
 def regions(shape: tuple[int, ...]) -> dict[str, Region]:
-    """A block of 64 voxels a side in the middle, and a slab of 16 across the second axis."""
+    """A block in the middle, and one slice across the second axis."""
     block = tuple(_middle(side, BLOCK) for side in shape)
-    slab = tuple(_middle(side, SLAB if axis == 1 else side) for axis, side in enumerate(shape))
-    return {f"{BLOCK}x{BLOCK}x{BLOCK}": block, f"slab of {SLAB}": slab}  # type: ignore[dict-item]
+    one = tuple(_middle(side, 1 if axis == 1 else side) for axis, side in enumerate(shape))
+    return {f"{BLOCK}x{BLOCK}x{BLOCK}": block, "one slice": one}  # type: ignore[dict-item]
 
 
 def _middle(side: int, width: int) -> slice:

@@ -40,7 +40,7 @@ def test_regions_lie_in_the_middle() -> None:
     for shape in ((200, 100, 30), (64, 16, 64), (5, 6, 7)):
         for region in regions(shape).values():
             part = np.zeros(shape)[region]
-            assert 0 < part.size <= 64**3 or part.shape[1] <= 16
+            assert 0 < part.size <= 32**3 or part.shape[1] == 1
             assert all(side.stop <= n for side, n in zip(region, shape, strict=True))
 
 
