@@ -47,6 +47,11 @@ FILES = {
         "context-tiles-2",
         "44e99568ad1f89e972d140878944fb77679a8a473333f310cbd41aeaedf24965",
     ),
+    "seventh-default-model.vqz": (
+        "vqcodec-t1-7",
+        "context-tiles-3",
+        "b08a671c9cd24534404ea2a926d08c4935dad2bbbc02c09a1c97ae46bc8453e2",
+    ),
 }
 
 

@@ -45,6 +45,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="largest learning rate")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--patches", type=int, default=32, help="of a step of the restoration")
+    parser.add_argument(
+        "--start-share", type=float, default=0.0, help="of the first restoration in the written one"
+    )
     parser.add_argument("--keeps", action="store_true", help="leave pairs to another process")
     parser.add_argument(
         "--hidden",
@@ -95,6 +98,7 @@ def main() -> None:
             rate=options.rate,
             patches=options.patches,
             keeps_files=options.keeps,
+            start_share=options.start_share,
         )
 
 
