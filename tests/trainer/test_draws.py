@@ -186,7 +186,10 @@ def test_context_networks_learn_from_draws(
         assert state["first"].shape == (56, 311, hidden)
 
 
-def test_restoration_learns_from_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("start_share", [0.0, 1.0])
+def test_restoration_learns_from_pairs(
+    start_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     original = rng.random((52, 52, 52)).astype(np.float16)
     decoded = original + np.float16(0.05)
@@ -194,10 +197,21 @@ def test_restoration_learns_from_pairs(tmp_path: Path, monkeypatch: pytest.Monke
     np.savez(tmp_path / "pair1.npz", **vars(pair))
     monkeypatch.setattr(timed_restoration, "FIRST_DRAWS", 1)
     network, out = RestorationNetwork(4, 1), tmp_path / "restoration.pt"
-    device = torch.device("cpu")
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     timed_restoration.train_restoration(
-        network, tmp_path, out, seconds=2.0, device=device, rate=1e-3, patches=1, keeps_files=True
+        network,
+        tmp_path,
+        out,
+        seconds=2.0,
+        device=torch.device("cpu"),
+        rate=1e-3,
+        patches=1,
+        keeps_files=True,
+        start_share=start_share,
     )
     assert (tmp_path / "pair1.npz").exists()
     state = torch.load(out, weights_only=True)
-    assert state["last.weight"].abs().max() > 0
+    assert not start["last.weight"].any()
+    assert bool(state["last.weight"].any()) == (start_share == 0)
+    if start_share == 1:
+        assert all(torch.equal(state[name], tensor) for name, tensor in start.items())
