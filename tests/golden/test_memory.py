@@ -89,7 +89,7 @@ def peak_of_decoding(data: bytes) -> int:
     return peak
 
 
-@pytest.mark.parametrize("word", [0, 0xA5A5A5A5, 0x00FF_FFFF])
+@pytest.mark.parametrize("word", [0, 0xA5A5A5A5])
 @pytest.mark.parametrize("shape", [(100, 100, 100), (4, 4, 67_000), (1, 1, 67_000), (516, 516, 4)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_largest_boxes(shape: tuple[int, ...], masked: bool, word: int) -> None:
