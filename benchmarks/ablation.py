@@ -144,10 +144,20 @@ def variants(
 
 
 def weights_without(parts: tuple[str, ...], model: str | None, folder: Path) -> Path | None:
-    """Weights without the tensors whose names begin like this; None where there are none.
+    """Weights without the tensors of some parts.
 
     They keep the name, which is in every file and would lengthen it; their identity tells them
     apart.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        What the names of those tensors begin with.
+
+    Returns
+    -------
+    Path or None
+        A weights file in ``folder``; None where the model has no such tensors.
     """
     import vqcodec
     from vqcodec.registry import write_weights

@@ -18,7 +18,9 @@ from .region import QUALITIES, Price, Times, price, times
 from .scan_choice import chosen_entries, json_option, loaded, scan_options
 from .tables import Table
 
+#: What prices are measured without: it is cut in ways of its own, or not coded.
 PARTS = (RESTORATION, "holes/")
+EFFORT = 3
 TIMED_QUALITY = QUALITIES[1]
 
 
@@ -43,7 +45,9 @@ def region_command(
         identity = identity_of_model(model)
         with TemporaryDirectory(prefix="vqcodec-region-") as folder, findable(model):
             bare = weights_without(PARTS, model, Path(folder))
-            plain = own_codec(OURS, model=str(bare or model), device=device, effort=3, force=True)
+            if bare is None:
+                raise click.ClickException("the model has neither holes nor restoration")
+            plain = own_codec(OURS, model=str(bare), device=device, effort=EFFORT, force=True)
             whole = own_codec(OURS, model=model, device=device, force=True)
             for _, scan in loaded(entries):
                 prices += [price(scan, plain, quality) for quality in QUALITIES]
@@ -55,7 +59,7 @@ def region_command(
         title="Regions",
         command="python -m benchmarks region",
         tables=(price_table(prices), times_table(timings)),
-        settings={"model": identity},
+        settings={"model": identity, "prices": {"without": PARTS, "effort": EFFORT}},
         data=data_hashes(entries),
         records=(*map(asdict, prices), *map(asdict, timings)),
     )
@@ -76,7 +80,8 @@ def price_table(prices: Sequence[Price]) -> Table:
         for each in prices
     )
     columns = ("scan", "% of float32", "bytes in tiles", "in one", "tiles take")
-    return Table("What independent tiles of 64x64x64 voxels cost", columns, rows)
+    notes = (f"Without holes and restoration, at effort {EFFORT}.",)
+    return Table("What independent tiles of 64x64x64 voxels cost", columns, rows, notes)
 
 
 def times_table(timings: Sequence[Times]) -> Table:

@@ -101,9 +101,10 @@ def encode(
         1 to 9, what the encoder does for a smaller file at the same fidelity: 1 is a dead zone
         only, 5 weighs errors against the bits of the model's own tables, from 7 on what the
         decoder gets wrong is coded anew. From 4 on the finished file is read back, which checks
-        it; below, its figures may be of a restoration in lower precision (0.001 dB, 0.2 % of the
-        largest error). Without a size or quality, up to 10 % of the default size (14 % at 1, 4 %
-        at 6, 2 % from 7 on) may be left where filling them would take another attempt. Decoding is
+        it; below, its figures may be of a restoration in lower precision (about 0.001 dB on a scan,
+        0.2 % of the largest error), unless a PSNR is asked for. Without a size or quality, up to
+        10 % of the default size (14 % at 1, 4 % at 6, 2 % from 7 on) may be left where filling
+        them would take another attempt. Decoding is
         not affected, nor are the codes of models of family ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside

@@ -97,7 +97,10 @@ def _classes(
     coded: NDArray[np.intp],
     beside: Executor,
 ) -> Classes:
-    """Classes of a phase: inputs are gathered here, and networks computed ``beside``."""
+    """Classes of a phase.
+
+    Inputs are gathered here, and where there are several batches networks computed ``beside``.
+    """
     if coded.size == 0:
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])

@@ -34,7 +34,8 @@ class Effort:
     leeway : float
         Share of the default size that may be left, to save an attempt at filling it.
     has_rounded_figures : bool
-        Whether the figures of the file may be of a restoration in lower precision.
+        Whether the figures of the file may be of a restoration in lower precision, where no PSNR
+        is asked for.
     """
 
     fill_iterations: int

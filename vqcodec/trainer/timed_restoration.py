@@ -73,8 +73,9 @@ def train_restoration(
     Parameters
     ----------
     start_share : float
-        Share of the first weights in what is written: the mean of what a network was and what it
-        has become on few scans does better on others than either (Wortsman et al. 2022).
+        From 0 to 1, share of the first weights in what is written: the mean of what a network was
+        and what it has become on few scans does better on others than either (Wortsman et al.
+        2022, arXiv 2109.01903).
     """
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -127,8 +128,8 @@ def train_restoration(
                 kept.lerp_(new, 1 - decay)
         if time.time() - reported > REPORT_SECONDS or elapsed + 1 > seconds:
             reported = time.time()
-            kept_weights = averaged.state_dict()
-            torch.save({n: w.lerp(start[n], start_share) for n, w in kept_weights.items()}, out)
+            state = averaged.state_dict()
+            torch.save({name: w.lerp(start[name], start_share) for name, w in state.items()}, out)
             print(
                 f"{out.stem} {elapsed:.0f} s {steps} steps, {len(pairs)} pairs: loss "
                 f"{lately.item():.4f} unseen {np.mean(unseen or [0]):.3f} dB ({len(unseen)})",
