@@ -99,21 +99,22 @@ def _classes(
 ) -> Classes:
     """Classes of a phase.
 
-    Inputs are gathered here, and where there are several batches networks computed ``beside``.
+    Inputs are gathered here, and networks computed ``beside`` but for the last batch, after which
+    there is nothing to gather.
     """
     if coded.size == 0:
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
     columns = np.array([entry.column for entry in context.inputs(band, phase)])
     compute = partial(model.networks.outputs, band * len(PHASES) + phase, columns)
-    batches = np.array_split(coded, -(-len(coded) // model.networks.positions_at_once))
-    if len(batches) == 1:  # there is nothing to gather meanwhile
-        return classify(*compute(context.matrix(band, phase, coded)))
+    count = -(-len(coded) // model.networks.positions_at_once)
+    *batches, last = np.array_split(coded, count)
     outputs, pending = [], deque[Future[NDArray[np.int64]]]()
     for some in batches:
         pending.append(beside.submit(compute, context.matrix(band, phase, some)))
         if len(pending) > MOST_PENDING:
             outputs.append(pending.popleft().result())
-    outputs += [each.result() for each in pending]
+    of_last = compute(context.matrix(band, phase, last))
+    outputs += [*(each.result() for each in pending), of_last]
     location, log2_scale = np.concatenate(outputs, axis=1)
     return classify(location, log2_scale)
 
