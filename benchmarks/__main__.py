@@ -29,7 +29,7 @@ from .rate_distortion import RATES, Codec, Result, compared, vqcodec_through_its
 from .rate_tables import comparison_tables
 from .region_command import region_command
 from .report import REFERENCE_GROUP, judged, requirements, table
-from .scan_choice import chosen_entries, json_option, loaded, scan_options
+from .scan_choice import chosen_entries, device_option, json_option, loaded, scan_options
 from .speed_command import speed_command
 from .suite import QUICK_RESULTS, RESULTS, run_suite, write_page
 from .tokens_command import tokens_command
@@ -113,7 +113,7 @@ def machine_command() -> None:
 
 
 @main.command("rate-distortion")
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @comparison_options
 def rate_distortion_command(device: str, **options: Any) -> None:
     """Compare vqcodec with its peers at the same bytes and judge the requirements."""

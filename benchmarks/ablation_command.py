@@ -13,7 +13,15 @@ from .ablation import QUALITIES, WHOLE, Ablation, measured_ablation, variants
 from .bd_rate import bd_missing
 from .machine import described, machine
 from .own_curve import identity_of_model
-from .scan_choice import chosen_entries, json_option, loaded, scan_options, write_document
+from .scan_choice import (
+    chosen_entries,
+    device_option,
+    json_option,
+    loaded,
+    model_option,
+    scan_options,
+    write_document,
+)
 
 FOOTNOTE = """\
 %, dB: rate in percent of float32 and foreground PSNR of the default model and effort. Other
@@ -23,8 +31,8 @@ all qualities, above zero where a variant needs more bytes. Means are of scans."
 
 @click.command("ablation")
 @scan_options
-@click.option("--model", help="Id, or path of a weights file. [the default model]")
-@click.option("--device", default="auto", help="Device of the codec.")
+@model_option
+@device_option
 @json_option
 def ablation_command(
     splits: tuple[str, ...],

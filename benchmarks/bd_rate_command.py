@@ -27,7 +27,14 @@ from .peers import Peer, named_peers
 from .peers_masked import MASKED_NAME, masked_peer
 from .rate_tables import curve_plots, difference_tables
 from .report import REFERENCE_GROUP, judged
-from .scan_choice import chosen_entries, json_option, loaded, scan_options
+from .scan_choice import (
+    chosen_entries,
+    device_option,
+    json_option,
+    loaded,
+    model_option,
+    scan_options,
+)
 from .tables import as_text
 
 JUDGED_PEERS = ("SVT-AV1 p4", MASKED_NAME, "x265 slow", "SPERR 3D")
@@ -45,7 +52,7 @@ QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D", "SZ3", "JPEG 2000")
     metavar="FILE",
     help="Results whose curves of peers are taken over where --peers leaves them out.",
 )
-@click.option("--model", help="Id, or path of a weights file. [the default model]")
+@model_option
 @click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
 @click.option(
     "--axes",
@@ -53,7 +60,7 @@ QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D", "SZ3", "JPEG 2000")
     default="3",
     help="Slicing axes of video encoders: all, or the one a probe finds best. [3]",
 )
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @click.option("--quick", is_flag=True, help="One OASIS scan, four peers along one axis.")
 @json_option
 def bd_rate_command(

@@ -16,7 +16,7 @@ from vqcodec.formats.volumes import Volume, read_volume, refuse_ct, refuse_label
 
 from . import scans
 from .documents import Document, data_hashes, show, started, write
-from .scan_choice import json_option
+from .scan_choice import device_option, json_option
 from .tables import Table
 
 SPLITS = ("val", "ood", "formats")
@@ -120,7 +120,7 @@ def summary(found: Sequence[Judged]) -> str:
 @click.option("--ratio", type=float, help="Percent of float32. [the default of the codec]")
 @click.option("--quality", type=float, help="Instead: a fixed step, without any search.")
 @click.option("--effort", type=click.IntRange(1, 9), default=5, show_default=True)
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @json_option
 def fitness_command(
     splits: tuple[str, ...],

@@ -25,7 +25,7 @@ from .morphometry_report import notes, plots, tables
 from .own_curve import OURS, OwnCodec, findable, identity_of_model, own_codec
 from .peers import Peer, named_peers
 from .report import REFERENCE_GROUP
-from .scan_choice import json_option, listed, loaded, scan_options
+from .scan_choice import device_option, json_option, listed, loaded, model_option, scan_options
 from .scans import Entry, Scan
 from .segmentation import SEGMENTERS, SegmentationError, Segmenter, segmented
 
@@ -42,9 +42,9 @@ QUICK_PEERS = ("SVT-AV1 p4",)
 @click.option("--rates", type=float, multiple=True, help="Percent; repeat. [0.2, 0.35, 0.825]")
 @click.option("--peers", "names", type=click.Choice(PEERS), multiple=True, help="Repeat. [all]")
 @click.option("--segmenter", type=click.Choice(list(SEGMENTERS)), default="hmrf", show_default=True)
-@click.option("--model", help="Id, or path of a weights file. [the default model]")
+@model_option
 @click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @click.option("--quick", is_flag=True, help="Two scans, one rate, one peer along one axis.")
 @json_option
 def morphometry_command(

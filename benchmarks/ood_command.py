@@ -13,7 +13,7 @@ from vqcodec.errors import ModelUnavailableError
 from .documents import Document, data_hashes, show, started, write
 from .ood import PERCENTILES, FileCodec, Outlier, file_codec, lesion_regions, measured, read_values
 from .own_curve import identity_of_model
-from .scan_choice import json_option
+from .scan_choice import device_option, json_option
 from .scans import DataFolderError, Entry, data_folder, read_manifest
 from .segmentation import Mask, SegmentationError, hmrf
 from .tables import Table, number
@@ -25,7 +25,7 @@ QUICK = ("ms_T1w.nii.gz", "CT_AVM.nii.gz", "oasis_1001")
 
 
 @click.command("ood")
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @click.option("--quick", is_flag=True, help="Three files, no regions.")
 @json_option
 def ood_command(device: str, quick: bool, output: Path | None) -> None:

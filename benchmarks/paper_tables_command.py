@@ -16,7 +16,7 @@ from .morphometry_command import chosen_scans
 from .own_curve import OwnCodec, identity_of_model, own_codec
 from .paper_tables import TRAINED, Batches, PaperFigures, both_on_grids, both_tables, measured
 from .rate_distortion import DEFAULT_LIMIT
-from .scan_choice import json_option, loaded, scan_options
+from .scan_choice import device_option, json_option, loaded, scan_options
 from .scans import DataFolderError, Scan
 from .segmentation import SEGMENTERS, Segmenter
 
@@ -32,7 +32,7 @@ ALL_STAGES = 9.0
     show_default=True,
     help="For Dice; none leaves it out, which is faster.",
 )
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @click.option("--quick", is_flag=True, help="One scan, without Dice.")
 @json_option
 def paper_tables_command(

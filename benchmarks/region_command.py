@@ -15,7 +15,14 @@ from .ablation import RESTORATION, weights_without
 from .documents import Document, data_hashes, show, started, write
 from .own_curve import OURS, findable, identity_of_model, own_codec
 from .region import QUALITIES, Price, Times, price, times
-from .scan_choice import chosen_entries, json_option, loaded, scan_options
+from .scan_choice import (
+    chosen_entries,
+    device_option,
+    json_option,
+    loaded,
+    model_option,
+    scan_options,
+)
 from .tables import Table
 
 #: What prices are measured without: it is cut in ways of its own, or not coded.
@@ -26,8 +33,8 @@ TIMED_QUALITY = QUALITIES[1]
 
 @click.command("region")
 @scan_options
-@click.option("--model", help="Id, or path of a weights file. [the default model]")
-@click.option("--device", default="auto", help="Device of the codec.")
+@model_option
+@device_option
 @json_option
 def region_command(
     splits: tuple[str, ...],

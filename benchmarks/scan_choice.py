@@ -32,6 +32,17 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "output", type=path, help="Results file.")(command)
 
 
+def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Option ``--model``: what vqcodec compresses with."""
+    text = "Id, or path of a weights file. [the default model]"
+    return click.option("--model", help=text)(command)
+
+
+def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Option ``--device``: where vqcodec runs."""
+    return click.option("--device", default="auto", help="Device of the codec.")(command)
+
+
 def listed(splits: Sequence[str], subjects: Sequence[str] = ()) -> list[scans.Entry]:
     """Scans of the splits, or the subjects named.
 

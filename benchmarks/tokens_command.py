@@ -14,7 +14,7 @@ from . import scans
 from .codebooks import codebook_uses
 from .machine import described, machine
 from .report import judged
-from .scan_choice import json_option, listed, loaded, write_document
+from .scan_choice import device_option, json_option, listed, loaded, write_document
 from .tokens import (
     FAMILY,
     QUALITIES,
@@ -47,7 +47,7 @@ SPLITS = ("val", "test")
     "--quality", "qualities", type=click.FloatRange(1, WHOLE), multiple=True, help="[9, 5, 1]"
 )
 @click.option("--grid", type=click.Choice(list(scans.GRIDS)), default="own", show_default=True)
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @json_option
 def tokens_command(
     models: tuple[str, ...],

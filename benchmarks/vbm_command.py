@@ -17,7 +17,7 @@ from .coded_files import own_file
 from .documents import Document, data_hashes, show, started, write
 from .own_curve import OwnCodec, identity_of_model, own_codec
 from .rate_distortion import DEFAULT_LIMIT
-from .scan_choice import json_option, listed, loaded, scan_options
+from .scan_choice import device_option, json_option, listed, loaded, scan_options
 from .scans import Entry, Scan, data_folder
 from .segmentation import SegmentationError, Segmenter, hmrf
 from .vbm import FULL, QUICK, Placed, VbmSettings, grey_map, missing
@@ -35,7 +35,7 @@ THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
     "--participants", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TSV."
 )
 @click.option("--group", "column", default="group", show_default=True, help="Column; or age.")
-@click.option("--device", default="auto", help="Device of the codec.")
+@device_option
 @click.option("--quick", is_flag=True, help="Three and three subjects at half the resolution.")
 @json_option
 def vbm_command(
