@@ -213,7 +213,7 @@ def test_small_reader_reads_the_same(name: str, expected: dict[str, Any]) -> Non
     assert (totals or [0, 0, 0]) == expected[name]["nonfinite"]
 
 
-@pytest.mark.parametrize("name", NAMES[::4])
+@pytest.mark.parametrize("name", NAMES)
 def test_verify(name: str, expected: dict[str, Any]) -> None:
     assert verify(vector(name))["codes_sha256"] == expected[name]["codes_sha256"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .coefficients import CUBE, LATTICES, RING, is_trimmed, told_step
 from .container import require
-from .networks import Tensors, around, outputs
+from .networks import Tensors, all_around, around, outputs
 from .streams import Stream
 from .tiles import Tile, tiles_of
 
@@ -108,13 +108,11 @@ def decode_holes(
             p = np.argwhere(here)
             local = p - 64 * np.array(tile)
             x = np.empty((len(p), 83), np.int64)
-            for k, offset in enumerate(CUBE):
-                x[:, k] = around(contrast, 8, local, offset)
-            for k, offset in enumerate(RING):
-                x[:, 27 + k] = around(known, 2, p, offset)
-                x[:, 53 + k] = np.where(around(surrounded, 2, p, offset), -8, 8)
-            wide = product(range(-2, 3), repeat=3)
-            x[:, 79] = sum(1 - around(surrounded, 2, p, offset) for offset in wide)
+            x[:, :27] = all_around(contrast, 8, local, CUBE)
+            x[:, 27:53] = all_around(known, 2, p, RING)
+            x[:, 53:79] = np.where(all_around(surrounded, 2, p, RING), -8, 8)
+            wide = list(product(range(-2, 3), repeat=3))
+            x[:, 79] = (1 - all_around(surrounded, 2, p, wide)).sum(axis=1)
             told = told_step(step_index, tensors)
             x[:, 80], x[:, 81], x[:, 82] = 8 * steepness, min(max(told >> 3, 0), 120), 16
             logits = outputs(tensors, "holes", number, x)[:, 0]
