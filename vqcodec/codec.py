@@ -104,8 +104,8 @@ def encode(
         it; below, its figures may be of a restoration in lower precision (about 0.001 dB on a scan,
         0.2 % of the largest error), unless a PSNR is asked for. Without a size or quality, up to
         10 % of the default size (14 % at 1, 4 % at 6, 2 % from 7 on) may be left where filling
-        them would take another attempt. Decoding is
-        not affected, nor are the codes of models of family ``paper``.
+        them would take another attempt. Decoding is not affected, nor are the codes of models of
+        family ``paper``.
     drop_air : bool
         Set the noise in the air around a whole head to zero: smaller files, and voxels outside
         of the head that are not what they were; see :func:`vqcodec.air.air`.
