@@ -15,7 +15,8 @@ WINDOW_SIGMA = 1.5
 LUMINANCE_CONSTANT = 0.01**2
 CONTRAST_CONSTANT = 0.03**2
 
-BLOCK_ELEMENTS = 1 << 20
+#: So that what is computed of a block stays in a core's cache.
+BLOCK_ELEMENTS = 1 << 17
 BLOCKS_AT_ONCE = 2
 
 Volume = NDArray[Any]
@@ -115,21 +116,50 @@ def _moved(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _ssim_terms(ours: Single, theirs: Single) -> tuple[float, float]:
-    """Mean SSIM and mean contrast-structure term over all positions of the window."""
+    """Mean SSIM and mean contrast-structure term over all positions of the window.
+
+    Where the volumes are equal within a window, both terms are exactly one: only positions that
+    see a difference are computed.
+    """
     windows = [_window(side) for side in ours.shape]
+    count = math.prod(_positions(ours.shape, windows))
+    differing = _differing_box(ours, theirs, windows)
+    if differing is None:
+        return 1.0, 1.0
+    ours, theirs = ours[differing], theirs[differing]
+    computed = _positions(ours.shape, windows)
     overhang = windows[0].size - 1
-    positions = ours.shape[0] - overhang
     thickness = max(1, BLOCK_ELEMENTS // (ours.shape[1] * ours.shape[2]))
 
     def sums(start: int) -> tuple[float, float]:
-        planes = slice(start, min(start + thickness, positions) + overhang)
+        planes = slice(start, min(start + thickness, computed[0]) + overhang)
         return _block_sums(ours[planes], theirs[planes], windows)
 
     with ThreadPoolExecutor(BLOCKS_AT_ONCE, "ms-ssim") as pool:
-        blocks = list(pool.map(sums, range(0, positions, thickness)))
+        blocks = list(pool.map(sums, range(0, computed[0], thickness)))
     similarity, contrast = (sum(part) for part in zip(*blocks, strict=True))
-    count = math.prod(side - w.size + 1 for side, w in zip(ours.shape, windows, strict=True))
-    return similarity / count, contrast / count
+    equal = count - math.prod(computed)
+    return (similarity + equal) / count, (contrast + equal) / count
+
+
+def _positions(shape: tuple[int, ...], windows: list[Single]) -> list[int]:
+    """Positions of the window along each axis."""
+    return [side - window.size + 1 for side, window in zip(shape, windows, strict=True)]
+
+
+def _differing_box(ours: Single, theirs: Single, windows: list[Single]) -> tuple[slice, ...] | None:
+    """Voxels under all windows that see a difference, and under those between; None for none."""
+    differs = ours != theirs
+    box = []
+    for axis, window in enumerate(windows):
+        others = tuple(other for other in range(differs.ndim) if other != axis)
+        places = np.flatnonzero(differs.any(axis=others))
+        if places.size == 0:
+            return None
+        first, last = places[0] - (window.size - 1), places[-1]
+        first, last = np.clip((first, last), 0, differs.shape[axis] - window.size)
+        box.append(slice(first, last + window.size))
+    return tuple(box)
 
 
 def _window(side: int) -> Single:

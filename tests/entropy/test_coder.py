@@ -141,13 +141,13 @@ def inputs_are_as_listed(case: Case) -> None:
     lattices = (len(case.tiling.chosen), *case.tiling.lattice)
     for band in range(len(BANDS)):
         for phase in range(len(PHASES)):
-            entries = context.inputs(band, phase)
+            columns = context.columns(band, phase)
             everywhere = np.arange(np.prod(lattices))
             matrix = context.matrix(band, phase, everywhere)
             some = everywhere[phase :: 1 + band]
             np.testing.assert_array_equal(context.matrix(band, phase, some), matrix[:, some])
             full = np.zeros((INPUTS_WITH_WIDE, *lattices), np.int64)
-            full[[entry.column for entry in entries]] = matrix.reshape(-1, *lattices)
+            full[columns] = matrix.reshape(-1, *lattices)
             for reader in readers:
                 places, plain = reader.inputs(band, phase)
                 found = full[(slice(None), *places.T)].T

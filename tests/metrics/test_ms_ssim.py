@@ -80,6 +80,28 @@ def test_two_scales_follow_the_definition_with_renormalised_weights() -> None:
     assert metrics.ms_ssim_3d(x, y, 1.0) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        (slice(0, 7), slice(16, 23), slice(0, 7)),
+        (slice(15, 21), slice(0, 7), slice(0, 22)),
+        (slice(10, 11), slice(9, 12), slice(11, 12)),
+    ],
+)
+def test_what_differs_in_a_part_only_follows_the_definition(box: tuple[slice, ...]) -> None:
+    x, noisy = smooth_pair((21, 23, 22), 0.3)
+    y = x.copy()
+    y[box] = noisy[box]
+    first, second = MS_SSIM_WEIGHTS[:2]
+    total = sum(MS_SSIM_WEIGHTS)
+    _, contrast = plain_terms(x, y, (11, 11, 11))
+    similarity, _ = plain_terms(plain_halved(x), plain_halved(y), (11, 11, 11))
+    expected = contrast ** (total * first / (first + second))
+    expected *= similarity ** (total * second / (first + second))
+    assert expected < 0.9999
+    assert metrics.ms_ssim_3d(x, y, 1.0) == pytest.approx(expected, abs=2e-6)
+
+
 def test_sides_below_the_window_get_its_middle() -> None:
     x, y = smooth_pair((14, 6, 1), 0.2)
     similarity, _ = plain_terms(x, y, (11, 5, 1))

@@ -89,6 +89,17 @@ def test_it_does_what_the_specification_says(depth: int, is_whole: bool) -> None
     np.testing.assert_allclose(found.numpy()[foreground], expected[foreground], atol=1e-9)
 
 
+def test_modulation_within_the_weights_is_modulation_of_outputs() -> None:
+    network = restoration_network(restoration(np.random.default_rng(2)))
+    assert network is not None
+    network = network.double()
+    blocks_of_two = torch.randn(2, 12, 16, 13, 14, dtype=torch.float64)
+    log2_steps = torch.tensor([-5.0, -2.0], dtype=torch.float64)
+    together = network(blocks_of_two, log2_steps)
+    for log2_step, one, expected in zip(log2_steps, blocks_of_two, together, strict=True):
+        torch.testing.assert_close(network.at_step(log2_step)(one[None])[0], expected)
+
+
 def test_fine_steps_are_left_alone() -> None:
     network = restoration_network(restoration(np.random.default_rng(1)))
     assert network is not None

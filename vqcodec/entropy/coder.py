@@ -104,8 +104,8 @@ def _classes(
     """
     if coded.size == 0:
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    columns = np.array([entry.column for entry in context.inputs(band, phase)])
-    compute = partial(model.networks.outputs, band * len(PHASES) + phase, columns)
+    network = band * len(PHASES) + phase
+    compute = partial(model.networks.outputs, network, context.columns(band, phase))
     count = -(-len(coded) // model.networks.positions_at_once)
     *batches, last = np.array_split(coded, count)
     outputs, pending = [], deque[Future[NDArray[np.int64]]]()

@@ -40,11 +40,18 @@ class Companding:
 def box_sums(values: NDArray[np.integer[Any]], width: int) -> NDArray[np.int32]:
     """Sums over windows of ``width`` along the last three axes, which get shorter by it."""
     sums = values.astype(np.int32)
-    for axis in (-3, -2, -1):
-        n = sums.shape[axis] - width + 1
-        parts = [np.moveaxis(sums, axis, -1)[..., k : k + n] for k in range(width)]
-        total = parts[0].copy()
-        for part in parts[1:]:
-            total += part
-        sums = np.moveaxis(total, -1, axis)
-    return np.ascontiguousarray(sums)
+    for axis in range(3):
+        count = sums.shape[axis - 3] - width + 1
+        total = _from(sums, 0, count, axis).copy()
+        for first in range(1, width):
+            total += _from(sums, first, count, axis)
+        sums = total
+    return sums
+
+
+def _from(values: NDArray[np.int32], first: int, count: int, axis: int) -> NDArray[np.int32]:
+    """So many planes along one of the last three axes."""
+    planes = [slice(None)] * 3
+    planes[axis] = slice(first, first + count)
+    z, y, x = planes
+    return values[..., z, y, x]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..layout import PHASES
 from .companding import box_sums
+from .gathering import gather
 from .neighbourhood import CONSTANT_VALUE, CUBE, RING, STEP_MAX
 from .preview import VOXEL_BORDER
 from .tiling import TILE_SIDE, Sides
@@ -28,6 +29,8 @@ BRIGHT_CONTRASTS = (384, 322, 271, 228, 192, 161, 135, 114, 96, 80, 67, 57, 48, 
 CONTRAST_RANGE = (-64, 95)
 WIDE_WINDOW = 2 * VOXEL_BORDER + 1
 BORDERED_SIDE = TILE_SIDE + 2 * VOXEL_BORDER
+#: From a voxel to the first of the 3x3x3 around it, in a flat array.
+REACH = (BORDERED_SIDE + 1) * BORDERED_SIDE + 1
 
 Mask = NDArray[np.bool_]
 
@@ -104,9 +107,8 @@ class TileContext:
             (HOLES, self._holes, RING),
             (OUTSIDE, self._outside, RING),
         ):
-            flat = source.reshape(-1)
-            for row, step in enumerate(_steps(offsets), first):
-                flat.take(voxels + step, out=out[row], mode="clip")
+            steps = _steps(offsets)
+            gather(source, steps, voxels - REACH, out[first : first + len(steps)])
         self._wide.reshape(-1).take(voxels, out=out[OUTSIDE_WIDE], mode="clip")
         out[STEEPNESS], out[STEP], out[CONSTANT] = self._steepness, self._step, CONSTANT_VALUE
         return out
@@ -117,10 +119,10 @@ class TileContext:
 
 
 @cache
-def _steps(offsets: tuple[Sides, ...]) -> tuple[int, ...]:
-    """Displacements in a flat array of a tile with its border."""
+def _steps(offsets: tuple[Sides, ...]) -> NDArray[np.intp]:
+    """Displacements in a flat array of a tile with its border, from ``REACH`` before a voxel."""
     side = BORDERED_SIDE
-    return tuple((z * side + y) * side + x for z, y, x in offsets)
+    return np.array([(z * side + y) * side + x + REACH for z, y, x in offsets])
 
 
 def inner(bordered_tile: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from .gathering import gather
 from .network import OUTPUT_BITS, Networks
 from .stream import Decoder, Encoder, TableSet
 
@@ -115,13 +116,14 @@ class LatticeContext:
     def matrix(self, phase: int, wanted: NDArray[np.intp]) -> NDArray[np.int8]:
         """Inputs ``(K, N)`` of the wanted flat positions, constant last."""
         z, y, x = np.unravel_index(wanted, self.shape)
-        hp, wp = self._voxels.shape[2:]
-        flat = self._voxels.reshape(len(ORDER), -1)
-        base = ((z + 1) * hp + (y + 1)) * wp + (x + 1)
+        _, dp, hp, wp = self._voxels.shape
         entries = known_inputs(phase)
         out = np.empty((len(entries) + 1, len(wanted)), np.int8)
-        for row, (_, lattice, (dz, dy, dx)) in zip(out, entries, strict=False):
-            np.take(flat[lattice], base + ((dz * hp + dy) * wp + dx), out=row, mode="clip")
+        starts = [
+            ((lattice * dp + dz + 1) * hp + dy + 1) * wp + dx + 1
+            for _, lattice, (dz, dy, dx) in entries
+        ]
+        gather(self._voxels, np.array(starts), (z * hp + y) * wp + x, out[:-1])
         out[-1] = VOXEL_VALUE
         return out
 

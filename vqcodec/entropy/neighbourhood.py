@@ -48,6 +48,7 @@ COMPANDED_MAX = 48
 WIDE_MAX = 120
 
 MAGNITUDE, SIGNED = 0, 1
+PARTS = 2
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,61 @@ def inputs_of(band: int, phase: int, around: Surroundings) -> tuple[Input, ...]:
     if around.has_wide:
         found += _wide_inputs(band, phase, around)
     return tuple(sorted(found, key=lambda entry: entry.column))
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Inputs of one kind that follow each other.
+
+    Attributes
+    ----------
+    kind : str
+        See :class:`Input`.
+    rows : slice
+        Which they are of all inputs that exist.
+    blocks : ndarray of int
+        ``(rows,)``, which ``(tiles, d, h, w)`` of the array of its kind each is read from; the
+        column, of ``wide`` ones.
+    shifts : ndarray of int
+        ``(rows, 3)``.
+    """
+
+    kind: str
+    rows: slice
+    blocks: NDArray[np.intp]
+    shifts: NDArray[np.intp]
+
+
+@cache
+def columns_of(band: int, phase: int, around: Surroundings) -> NDArray[np.intp]:
+    """Columns of the inputs that exist for a band and phase, ascending."""
+    return np.array([entry.column for entry in inputs_of(band, phase, around)])
+
+
+@cache
+def runs_of(band: int, phase: int, around: Surroundings) -> tuple[Run, ...]:
+    """The inputs that exist for a band and phase, in runs; ``wide`` ones are alone."""
+    runs: list[list[Input]] = []
+    for entry in inputs_of(band, phase, around):
+        if not runs or entry.kind == "wide" or runs[-1][-1].kind != entry.kind:
+            runs.append([])
+        runs[-1].append(entry)
+    found, first = [], 0
+    for run in runs:
+        rows = slice(first, first + len(run))
+        blocks = np.array([_block(entry) for entry in run])
+        shifts = np.array([entry.shift for entry in run])
+        found.append(Run(run[0].kind, rows, blocks, shifts))
+        first = rows.stop
+    return tuple(found)
+
+
+def _block(entry: Input) -> int:
+    if entry.kind == "own":
+        return (entry.band * len(CORNERS) + entry.lattice) * PARTS + entry.part
+    if entry.kind == "parent":
+        return entry.band * PARTS + entry.part
+    return entry.column if entry.kind == "wide" else entry.lattice
 
 
 def _own_inputs(band: int, phase: int) -> Iterator[Input]:

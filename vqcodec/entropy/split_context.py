@@ -6,16 +6,16 @@ input of a whole phase is a view.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..layout import BANDS, CORNERS, PHASES
 from .companding import Companding, box_sums
+from .gathering import gather
 from .neighbourhood import (
     CONSTANT_VALUE,
     MAGNITUDE,
@@ -27,32 +27,40 @@ from .neighbourhood import (
     WIDE_OWN,
     WIDE_PARENT,
     WIDE_SIBLINGS,
-    Input,
+    Run,
     Surroundings,
-    inputs_of,
+    columns_of,
     lattice_of,
+    runs_of,
 )
 from .tiling import Tiling
 
 #: Borders around a parent's tiles: with and without sums over wider windows.
 WIDE_BORDER, NARROW_BORDER = 2, 1
 MEAN_UNIT = 16
-FIXED = ("constant", "step")
 
 
-class Reading(NamedTuple):
-    """Where one input is read; a tuple, since there are hundreds of thousands.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Where some inputs are read.
 
     Attributes
     ----------
+    rows : slice
+        Which they are of all inputs.
     source : ndarray of int8
-        ``(tiles, d, h, w)`` with or without borders, ``(tiles,)``, or one value for all.
-    start : int
-        Flat index into it of the input of the first position.
+        Blocks of one shape, one behind the other.
+    shape : tuple of int
+        Of a block: ``(tiles, d, h, w)`` with or without borders, ``(tiles,)``, or ``()`` for one
+        value everywhere.
+    starts : ndarray of int
+        ``(rows,)``, flat indices into the source of the inputs of the first position.
     """
 
+    rows: slice
     source: NDArray[np.int8]
-    start: int
+    shape: tuple[int, ...]
+    starts: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,8 @@ class SplitContext:
         self.around = Surroundings(
             ancestors.parent is not None, ancestors.grandparent is not None, has_wide
         )
-        self._step = np.array([min(max(step_index >> 3, 0), STEP_MAX)], np.int8)
-        self._constant = np.array([CONSTANT_VALUE], np.int8)
+        self._step = np.array(min(max(step_index >> 3, 0), STEP_MAX), np.int8)
+        self._constant = np.array(CONSTANT_VALUE, np.int8)
         bordered = (len(tiling.chosen), *(n + 2 for n in tiling.lattice))
         self._own = np.zeros((len(BANDS), len(CORNERS), 2, *bordered), np.int8)
         shares = tiling.cut(fractions, border=2).astype(np.int8)
@@ -158,20 +166,21 @@ class SplitContext:
             is_last = phase == len(PHASES) - 1 and band < len(BANDS) - 1
             self._wide[WIDE_SIBLINGS + band if is_last else WIDE_OWN] = sums
 
-    def inputs(self, band: int, phase: int) -> tuple[Input, ...]:
-        """Columns of :meth:`matrix` for a band and phase."""
-        return inputs_of(band, phase, self.around)
+    def columns(self, band: int, phase: int) -> NDArray[np.intp]:
+        """Columns of the weights that the rows of :meth:`matrix` belong to."""
+        return columns_of(band, phase, self.around)
 
     def readings(self, band: int, phase: int) -> Iterator[Reading]:
-        """Where the inputs of a band and phase are read, as :meth:`inputs` lists them."""
-        for entry in self.inputs(band, phase):
-            if entry.kind in FIXED:
-                yield Reading(self._constant if entry.kind == "constant" else self._step, 0)
-            elif entry.kind == "wide":
-                yield Reading(self._wide[entry.column], 0)
-            else:
-                source, border = self._source(entry)
-                yield Reading(source, _start(source.shape[1:], border, entry.shift))
+        """Where the inputs of a band and phase are read, in the order of :meth:`columns`."""
+        for run in runs_of(band, phase, self.around):
+            source, border = self._source(run)
+            if source.ndim == 0 or run.kind == "wide":
+                yield Reading(run.rows, source, source.shape, np.zeros(1, np.intp))
+                continue
+            shape = source.shape[-4:]
+            z, y, x = run.shifts.T + border
+            starts = (z * shape[2] + y) * shape[3] + x + run.blocks * math.prod(shape)
+            yield Reading(run.rows, source, shape, starts)
 
     def places(self, positions: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
         """Tile and place within its lattice of flat indices into the lattices of all tiles."""
@@ -186,26 +195,29 @@ class SplitContext:
             ``(len(inputs), len(positions))``.
         """
         places = self.places(positions)
-        out = np.empty((len(self.inputs(band, phase)), len(positions)), np.int8)
+        out = np.empty((len(self.columns(band, phase)), len(positions)), np.int8)
         corners: dict[tuple[int, ...], NDArray[np.intp]] = {}
-        for row, reading in zip(out, self.readings(band, phase), strict=True):
-            source = reading.source
-            if source.size == 1:
-                row[...] = source
+        for reading in self.readings(band, phase):
+            if reading.shape == ():
+                out[reading.rows] = reading.source
                 continue
-            corner = corners.get(source.shape)
+            corner = corners.get(reading.shape)
             if corner is None:
-                corner = corners[source.shape] = corner_indices(source.shape, places)
-            source.reshape(-1)[reading.start :].take(corner, out=row, mode="clip")
+                corner = corners[reading.shape] = corner_indices(reading.shape, places)
+            gather(reading.source, reading.starts, corner, out[reading.rows])
         return out
 
-    def _source(self, entry: Input) -> tuple[NDArray[np.int8], int]:
-        """Array that an input is read from, with its border."""
-        if entry.kind == "parent":
-            return self._parent[entry.band, entry.part], self._parent_border
-        if entry.kind == "fraction":
-            return self._fractions[entry.lattice], 1
-        return self._own[entry.band, entry.lattice, entry.part], 1
+    def _source(self, run: Run) -> tuple[NDArray[np.int8], int]:
+        """Array that inputs are read from, with its border."""
+        if run.kind == "own":
+            return self._own, 1
+        if run.kind == "parent":
+            return self._parent, self._parent_border
+        if run.kind == "fraction":
+            return self._fractions, 1
+        if run.kind == "wide":
+            return self._wide[int(run.blocks[0])], 0
+        return self._constant if run.kind == "constant" else self._step, 0
 
 
 def corner_indices(shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -214,11 +226,3 @@ def corner_indices(shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]) -
     for axis, side in zip(places[1:], shape[1:], strict=False):
         flat = flat * side + axis
     return flat
-
-
-@lru_cache(maxsize=4096)
-def _start(sides: tuple[int, ...], border: int, shift: tuple[int, ...]) -> int:
-    start = 0
-    for step, side in zip(shift, sides, strict=True):
-        start = start * side + border + step
-    return start

@@ -29,6 +29,8 @@ REFILL_RATIO = 1.12
 SURVEY_STEP, SURVEY_ITERATIONS = 0.1, 2
 REFINEMENT_RATE = 0.7
 LEAST_WEIGHT = 0.1
+#: Faces between a voxel that is coded and one that is not; from 0.051 to 0.057 in 13 scans.
+MASK_BYTES_PER_FACE = 0.0535
 #: Below, every error counts in full: so are whole numbers met exactly.
 FINEST_WEIGHTED_STEP = 1 / 256
 
@@ -89,6 +91,13 @@ class FrameEncoder:
     def hole_count(self) -> int:
         """Voxels of background within the region."""
         return 0 if self.holes is None else int(np.count_nonzero(self.holes))
+
+    @property
+    def expected_mask_bytes(self) -> int:
+        """About the length of :attr:`mask_stream`, without waiting for it."""
+        region = self.region.view(np.int8)
+        faces = sum(int(np.count_nonzero(np.diff(region, axis=axis))) for axis in range(3))
+        return round(faces * MASK_BYTES_PER_FACE)
 
     @cached_property
     def mask_stream(self) -> bytes:

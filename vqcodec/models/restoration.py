@@ -8,7 +8,7 @@ floating point is allowed; reconstructions agree across devices to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,18 +64,47 @@ class RestorationNetwork(nn.Module):
 
         ``(B, 8, D - 2h, H - 2h, W - 2h)`` with h = ``halo - 1``: the inputs take one away.
         """
+        gain_1, bias_1, gain_2, bias_2 = (
+            part[:, :, None, None, None] for part in self._modulation(log2_step_B)
+        )
+        x = _activation(self.first(blocks_BCDHW) * (1 + gain_1) + bias_1)
+        return self._corrections(_activation(self.second(x) * (1 + gain_2) + bias_2))
+
+    def at_step(self, log2_step: Tensor) -> Callable[[Tensor], Tensor]:
+        """:meth:`forward` for one step: its modulation is part of the weights."""
+        gain_1, bias_1, gain_2, bias_2 = (part[0] for part in self._modulation(log2_step[None]))
+        first = _modulated(self.first, gain_1, bias_1)
+        second = _modulated(self.second, gain_2, bias_2)
+
+        def corrections(blocks_BCDHW: Tensor) -> Tensor:
+            x = _activation(nn_functional.conv3d(blocks_BCDHW, *first))
+            return self._corrections(_activation(nn_functional.conv3d(x, *second)))
+
+        return corrections
+
+    def _modulation(self, log2_step_B: Tensor) -> tuple[Tensor, ...]:
+        """Gains and biases ``(B, width)`` of the first two convolutions."""
         centred = (log2_step_B + 4.0) / 2.0
         features = torch.stack((centred, centred**2 - 0.5, centred**3), dim=1)
-        parts = self.modulation(features)[:, :, None, None, None].chunk(4, dim=1)
-        gain_1, bias_1, gain_2, bias_2 = parts
-        x = nn_functional.leaky_relu(self.first(blocks_BCDHW) * (1 + gain_1) + bias_1, 0.1)
-        x = nn_functional.leaky_relu(self.second(x) * (1 + gain_2) + bias_2, 0.1)
+        return self.modulation(features).chunk(4, dim=1)  # type: ignore[no-any-return]
+
+    def _corrections(self, x: Tensor) -> Tensor:
         for convolution in self.middle:
-            inner = x[..., 1:-1, 1:-1, 1:-1]
-            x = inner + nn_functional.leaky_relu(convolution(x), 0.1)
-        x = nn_functional.leaky_relu(self.third(x), 0.1)
-        correction: Tensor = self.last(x)
+            x = x[..., 1:-1, 1:-1, 1:-1] + _activation(convolution(x))
+        correction: Tensor = self.last(_activation(self.third(x)))
         return correction
+
+
+def _activation(x: Tensor) -> Tensor:
+    """In place."""
+    return nn_functional.leaky_relu_(x, 0.1)
+
+
+def _modulated(convolution: nn.Conv3d, gain: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution whose outputs are multiplied and shifted."""
+    weight = convolution.weight * (1 + gain)[:, None, None, None, None]
+    own_bias = bias if convolution.bias is None else convolution.bias * (1 + gain) + bias
+    return weight, own_bias
 
 
 def to_blocks(x_BDHW: Tensor) -> Tensor:
@@ -155,6 +184,7 @@ def restore(
         return x_DHW
     known_step = min(step, TRAINED_STEPS[1])
     steps = torch.tensor([known_step], dtype=x_DHW.dtype, device=x_DHW.device)
+    corrections = network.at_step(steps.log2()[0])
     reach = network.halo
     padded = nn_functional.pad(x_DHW[None, None], [reach * BLOCK] * 6, mode="replicate")[0]
     mask = nn_functional.pad(foreground_DHW[None].to(x_DHW.dtype), [reach * BLOCK] * 6)
@@ -166,7 +196,7 @@ def restore(
         inputs = network_inputs(padded[around], mask[around], steps)[..., 1:-1, 1:-1, 1:-1]
         # So convolutions on the CPU take three quarters of the time.
         inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
-        correction = network(inputs, steps.log2())
+        correction = corrections(inputs)
         voxels = tuple(slice(p.start * BLOCK, p.stop * BLOCK) for p in part)
         out[voxels] += known_step * from_blocks(correction)[0]
     return out

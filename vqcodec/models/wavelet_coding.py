@@ -87,10 +87,8 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
     if budget.psnr is not None:
         return search_psnr(attempt, predicted, budget.psnr)
     if budget.nbytes is not None:
-        for encoder in encoders:
-            encoder.survey()  # before the masks are waited for
         overhead = task.overhead + HEADER_BYTES + HEADER_BYTES_PER_FRAME * len(started)
-        overhead += sum(len(encoder.mask_stream) for encoder in encoders)
+        overhead += sum(encoder.expected_mask_bytes for encoder in encoders)
         overhead += round(BYTES_PER_HOLE * sum(encoder.hole_count for encoder in encoders))
         tolerance = settings.leeway if budget.is_default else TOLERANCE
         return search_step(

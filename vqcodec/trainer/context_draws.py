@@ -117,13 +117,12 @@ def _split_draw(
                     seconds[network] = trellis.quantisers_of(states)[picks]
                     states[coded] = trellis.after(states[coded], what[coded])
                 targets[network] = what[picks]
-                for entry, reading in zip(
-                    context.inputs(band, phase), context.readings(band, phase), strict=True
-                ):
-                    bases[network, entry.column] = sources.start_of(reading.source) + reading.start
-                    if reading.source.size > 1:
-                        kind = shapes.setdefault(reading.source.shape, len(shapes))
-                        kinds[network, entry.column] = kind
+                columns = context.columns(band, phase)
+                for reading in context.readings(band, phase):
+                    read = columns[reading.rows]
+                    bases[network, read] = sources.start_of(reading.source) + reading.starts
+                    if reading.shape:
+                        kinds[network, read] = shapes.setdefault(reading.shape, len(shapes))
                 for shape, kind in shapes.items():
                     corners[network, :, kind] = corner_indices(shape, context.places(picks))
             context.store(band, phase, values)

@@ -121,7 +121,7 @@ def draw_rows(
                 if len(coded):
                     picks = coded[rng.integers(len(coded), size=rows[split])]
                     network = band * len(PHASES) + phase
-                    columns = [entry.column for entry in context.inputs(band, phase)]
+                    columns = context.columns(band, phase)
                     inputs[network][:, columns] = context.matrix(band, phase, picks).T
                     targets[network] = values.reshape(-1)[picks]
                 context.store(band, phase, values)
