@@ -47,7 +47,6 @@ LOGIT_CLASS_BITS = OUTPUT_BITS - 2
 LOGIT_ORIGIN = 8 << OUTPUT_BITS
 ALL_BACKGROUND, ALL_FOREGROUND = LOGIT_CLASSES, LOGIT_CLASSES + 1
 MASK_CLASSES = LOGIT_CLASSES + 2
-ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,9 @@ def phase_tables(
     open_positions = np.flatnonzero(~alike)
     columns = np.array([entry[0] for entry in known_inputs(phase)] + [MASK_INPUTS - 1])
     network = group * PREDICTED + phase - 1
-    for start in range(0, len(open_positions), ROWS_AT_ONCE):
-        chunk = open_positions[start : start + ROWS_AT_ONCE]
+    at_once = model.networks.positions_at_once
+    for start in range(0, len(open_positions), at_once):
+        chunk = open_positions[start : start + at_once]
         logits = model.networks.outputs(network, columns, context.matrix(phase, coded[chunk]))[0]
         tables[chunk] = logit_classes(logits)
     return tables + group * MASK_CLASSES

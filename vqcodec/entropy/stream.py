@@ -50,10 +50,12 @@ def table_groups(tables: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.in
     """Each table in use, ascending, with the positions that use it, in order."""
     if tables.size == 0:
         return
-    order = np.argsort(tables, kind="stable")
-    ordered = tables[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-    for positions in np.split(order, starts[1:]):
+    # Short integers are sorted digit by digit.
+    narrow = tables.astype(np.min_scalar_type(tables.max()))
+    order = np.argsort(narrow, kind="stable")
+    ordered = narrow[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    for positions in np.split(order, starts):
         yield int(tables[positions[0]]), positions
 
 
