@@ -136,3 +136,10 @@ def test_companding_beyond_its_range_is_refused() -> None:
     tensors["maps/signed"][-1] = 49
     with pytest.raises(ModelUnavailableError, match="companding"):
         context_model(tensors)
+
+
+def test_companding_of_two_lengths_is_refused() -> None:
+    tensors = tiny_tensors()
+    tensors["maps/signed"] = tensors["maps/signed"][:-1]
+    with pytest.raises(ModelUnavailableError, match="companding tables differ in length"):
+        context_model(tensors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,18 @@ class Companding:
 
     def of(self, q: NDArray[np.int32]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Companded magnitude and signed value."""
-        clipped = np.minimum(np.abs(q), len(self.magnitude) - 1)
-        signed = self.signed[clipped]
-        return self.magnitude[clipped], np.where(q < 0, -signed, signed)
+        magnitude, signed = self._by_integer
+        place = q.astype(np.intp)
+        place += len(self.magnitude) - 1
+        return magnitude.take(place, mode="clip"), signed.take(place, mode="clip")
+
+    @cached_property
+    def _by_integer(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """The tables for negative integers, too, least first."""
+        return (
+            np.concatenate((self.magnitude[:0:-1], self.magnitude)),
+            np.concatenate((-self.signed[:0:-1], self.signed)),
+        )
 
     def of_sum(self, sums: NDArray[np.int32]) -> NDArray[np.int8]:
         """Companded sum of magnitudes."""

@@ -179,6 +179,8 @@ def _companding(tensors: Tensors) -> Companding:
     for table, largest in ranges:
         if table.ndim != 1 or not table.size or table.min() < 0 or table.max() > largest:
             raise ModelUnavailableError("companding tables exceed their range")
+    if magnitude.size != signed.size:
+        raise ModelUnavailableError("companding tables differ in length")
     small = [table.astype(np.int8) for table, _ in ranges]
     return Companding(small[0], small[1], None if wide is None else small[2])
 

@@ -20,6 +20,7 @@ from .neighbourhood import (
     CONSTANT_VALUE,
     MAGNITUDE,
     PARENT_MEAN,
+    PARTS,
     SIGNED,
     STEP_MAX,
     WIDE_GRANDPARENT,
@@ -118,7 +119,7 @@ class SplitContext:
         self._step = np.array(min(max(step_index >> 3, 0), STEP_MAX), np.int8)
         self._constant = np.array(CONSTANT_VALUE, np.int8)
         bordered = (len(tiling.chosen), *(n + 2 for n in tiling.lattice))
-        self._own = np.zeros((len(BANDS), len(CORNERS), 2, *bordered), np.int8)
+        self._own = np.zeros((len(BANDS), len(CORNERS), PARTS, *bordered), np.int8)
         shares = tiling.cut(fractions, border=2).astype(np.int8)
         self._fractions = np.zeros((len(CORNERS), *bordered), np.int8)
         for phase in range(len(PHASES)):
