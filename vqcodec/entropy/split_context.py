@@ -7,7 +7,7 @@ input of a whole phase is a view.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,6 +126,7 @@ class SplitContext:
             self._fractions[self._corner(phase)] = lattice_of(shares, phase)
         if ancestors.parent is not None:
             self._parent = np.stack(companding.of(ancestors.parent), axis=1)
+        self._corners: dict[tuple[int, ...], NDArray[np.intp]] = {}
         self._wide: dict[int, NDArray[np.int8]] = {}
         if has_wide:
             self._sum_ancestors(ancestors)
@@ -183,9 +184,26 @@ class SplitContext:
             starts = (z * shape[2] + y) * shape[3] + x + run.blocks * math.prod(shape)
             yield Reading(run.rows, source, shape, starts)
 
-    def places(self, positions: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
-        """Tile and place within its lattice of flat indices into the lattices of all tiles."""
-        return np.unravel_index(positions, (self._own.shape[3], *self.tiling.lattice))
+    def corners(self, shape: tuple[int, ...]) -> NDArray[np.intp]:
+        """Flat index of every position in a block, as if it had no borders before it.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of the block; see :class:`Reading`.
+
+        Returns
+        -------
+        ndarray of int
+            One for each flat index into the lattices of all tiles.
+        """
+        if shape not in self._corners:
+            tile, *place = np.indices((self._own.shape[3], *self.tiling.lattice)).reshape(4, -1)
+            flat = tile.copy()  # not a view of all four
+            for axis, side in zip(place, shape[1:], strict=False):
+                flat = flat * side + axis
+            self._corners[shape] = flat
+        return self._corners[shape]
 
     def matrix(self, band: int, phase: int, positions: NDArray[np.intp]) -> NDArray[np.int8]:
         """Inputs of some positions, flat indices into the lattices of all tiles.
@@ -195,17 +213,15 @@ class SplitContext:
         ndarray of int8
             ``(len(inputs), len(positions))``.
         """
-        places = self.places(positions)
         out = np.empty((len(self.columns(band, phase)), len(positions)), np.int8)
-        corners: dict[tuple[int, ...], NDArray[np.intp]] = {}
+        places: dict[tuple[int, ...], NDArray[np.intp]] = {}
         for reading in self.readings(band, phase):
             if reading.shape == ():
                 out[reading.rows] = reading.source
                 continue
-            corner = corners.get(reading.shape)
-            if corner is None:
-                corner = corners[reading.shape] = corner_indices(reading.shape, places)
-            gather(reading.source, reading.starts, corner, out[reading.rows])
+            if reading.shape not in places:
+                places[reading.shape] = self.corners(reading.shape)[positions]
+            gather(reading.source, reading.starts, places[reading.shape], out[reading.rows])
         return out
 
     def _source(self, run: Run) -> tuple[NDArray[np.int8], int]:
@@ -219,11 +235,3 @@ class SplitContext:
         if run.kind == "wide":
             return self._wide[int(run.blocks[0])], 0
         return self._constant if run.kind == "constant" else self._step, 0
-
-
-def corner_indices(shape: tuple[int, ...], places: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
-    """Flat indices of places in a source of this shape, as if it had no borders before them."""
-    flat = places[0]
-    for axis, side in zip(places[1:], shape[1:], strict=False):
-        flat = flat * side + axis
-    return flat

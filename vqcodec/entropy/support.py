@@ -15,7 +15,7 @@ from ..layout import BANDS, GRID_LEVELS, padded_to_four
 Mask = NDArray[np.bool_]
 
 
-def _shifted_or(out: Mask, source: Mask, shift: int) -> None:
+def shifted_or(out: Mask, source: Mask, shift: int) -> None:
     """``out[i] |= source[i + shift]`` along axis 0, nothing beyond the ends."""
     n = source.shape[0]
     if abs(shift) >= n:
@@ -31,11 +31,11 @@ def _touching(care: Mask, axis: int) -> tuple[Mask, Mask]:
     odd = pairs[1::2]
     both = pairs[0::2] | odd
     low = both.copy()
-    _shifted_or(low, both, -1)
-    _shifted_or(low, both, 1)
-    _shifted_or(low, odd, -2)
+    shifted_or(low, both, -1)
+    shifted_or(low, both, 1)
+    shifted_or(low, odd, -2)
     high = low.copy()
-    _shifted_or(high, both, 2)
+    shifted_or(high, both, 2)
     return np.moveaxis(low, 0, axis), np.moveaxis(high, 0, axis)
 
 

@@ -13,13 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import max_pool3d
 
 from ..entropy.coder import Ahead, Phase
 from ..entropy.frame import LARGEST_VALUE, Look
 from ..entropy.split_model import SplitModel
+from ..entropy.support import shifted_or
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
 from ..entropy.trellis import QUANTISERS, Trellis
 from ..grids import ENTRIES, ZERO_ENTRY
@@ -128,9 +127,13 @@ def trellis_quantiser(
 
 def _near(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where any of the 3x3x3 coefficients around was found, in bands ``(7, tiles, d, h, w)``."""
-    flags = torch.from_numpy(found.view(np.uint8)).to(torch.float32)
-    pooled: NDArray[np.bool_] = (max_pool3d(flags, 3, 1, 1) > 0).numpy()
-    return pooled
+    near: NDArray[np.bool_] = found.copy()
+    for axis in (-3, -2, -1):
+        planes = np.moveaxis(near, axis, 0)
+        before = planes.copy()
+        shifted_or(planes, before, -1)
+        shifted_or(planes, before, 1)
+    return near
 
 
 def _sites_of(targets: Targets, phases: Iterable[Ahead]) -> _Sites:

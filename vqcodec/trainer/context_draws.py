@@ -18,7 +18,7 @@ from ..entropy.context_model import ContextModel
 from ..entropy.frame import context_index
 from ..entropy.level_contexts import LevelContexts
 from ..entropy.neighbourhood import INPUTS_WITH_WIDE, lattice_of
-from ..entropy.split_context import SplitContext, corner_indices
+from ..entropy.split_context import SplitContext
 from ..entropy.tiling import tile_places
 from ..entropy.trellis import Trellis, labels_of
 from ..layout import BANDS, PHASES, SPLITS
@@ -124,7 +124,7 @@ def _split_draw(
                     if reading.shape:
                         kinds[network, read] = shapes.setdefault(reading.shape, len(shapes))
                 for shape, kind in shapes.items():
-                    corners[network, :, kind] = corner_indices(shape, context.places(picks))
+                    corners[network, :, kind] = context.corners(shape)[picks]
             context.store(band, phase, values)
     return SplitDraw(sources.joined(), bases, kinds, corners, targets, seconds)
 
