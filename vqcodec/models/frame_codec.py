@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..background import boundary_faces
 from ..entropy.coder import Quantiser
 from ..entropy.frame import Look, Streams, encode_background, encode_foreground, encode_levels
 from ..entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
@@ -95,9 +96,7 @@ class FrameEncoder:
     @property
     def expected_mask_bytes(self) -> int:
         """About the length of :attr:`mask_stream`, without waiting for it."""
-        region = self.region.view(np.int8)
-        faces = sum(int(np.count_nonzero(np.diff(region, axis=axis))) for axis in range(3))
-        return round(faces * MASK_BYTES_PER_FACE)
+        return round(boundary_faces(self.region) * MASK_BYTES_PER_FACE)
 
     @cached_property
     def mask_stream(self) -> bytes:
@@ -113,11 +112,6 @@ class FrameEncoder:
         self._analyse(step, -(-iterations // 2) if self._filled_for else iterations)
         self._filled_for = step
 
-    def survey(self) -> None:
-        """Compute coefficients to estimate rate and error from, if there are none yet."""
-        if not self.details:
-            self._analyse(SURVEY_STEP, SURVEY_ITERATIONS)
-
     def _analyse(self, step: float, iterations: int) -> None:
         """Transform; the background's fill goes on from that for an earlier step."""
         if not self._is_whole:
@@ -130,8 +124,9 @@ class FrameEncoder:
 
     @property
     def magnitudes(self) -> Magnitudes:
-        """What rate and error are estimated from, of the coefficients at hand."""
-        self.survey()
+        """What rate and error are estimated from, of the coefficients at hand or a survey's."""
+        if not self.details:
+            self._analyse(SURVEY_STEP, SURVEY_ITERATIONS)
         if self._magnitudes is None:
             self._magnitudes = magnitudes_of(self.details, self.geometry.support)
         return self._magnitudes
