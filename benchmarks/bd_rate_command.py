@@ -30,6 +30,7 @@ from .report import REFERENCE_GROUP, judged
 from .scan_choice import (
     chosen_entries,
     device_option,
+    effort_option,
     json_option,
     loaded,
     model_option,
@@ -53,7 +54,7 @@ QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D", "SZ3", "JPEG 2000")
     help="Results whose curves of peers are taken over where --peers leaves them out.",
 )
 @model_option
-@click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
+@effort_option
 @click.option(
     "--axes",
     type=click.Choice(["1", "3"]),

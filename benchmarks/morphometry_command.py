@@ -25,7 +25,15 @@ from .morphometry_report import notes, plots, tables
 from .own_curve import OURS, OwnCodec, findable, identity_of_model, own_codec
 from .peers import Peer, named_peers
 from .report import REFERENCE_GROUP
-from .scan_choice import device_option, json_option, listed, loaded, model_option, scan_options
+from .scan_choice import (
+    device_option,
+    effort_option,
+    json_option,
+    listed,
+    loaded,
+    model_option,
+    scan_options,
+)
 from .scans import Entry, Scan
 from .segmentation import SEGMENTERS, SegmentationError, Segmenter, segmented
 
@@ -43,7 +51,7 @@ QUICK_PEERS = ("SVT-AV1 p4",)
 @click.option("--peers", "names", type=click.Choice(PEERS), multiple=True, help="Repeat. [all]")
 @click.option("--segmenter", type=click.Choice(list(SEGMENTERS)), default="hmrf", show_default=True)
 @model_option
-@click.option("--effort", type=click.IntRange(1, 9), help="Effort of the encoder. [its default]")
+@effort_option
 @device_option
 @click.option("--quick", is_flag=True, help="Two scans, one rate, one peer along one axis.")
 @json_option

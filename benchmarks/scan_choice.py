@@ -38,6 +38,12 @@ def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--model", help=text)(command)
 
 
+def effort_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Option ``--effort``: of the encoder; without it, its default."""
+    text = "Effort of the encoder. [its default]"
+    return click.option("--effort", type=click.IntRange(1, 9), help=text)(command)
+
+
 def device_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Option ``--device``: where vqcodec runs."""
     return click.option("--device", default="auto", help="Device of the codec.")(command)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .conform import bounding_box
+
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW_LENGTH = 11
 WINDOW_SIGMA = 1.5
@@ -124,8 +126,6 @@ def _ssim_terms(ours: Single, theirs: Single) -> tuple[float, float]:
     windows = [_window(side) for side in ours.shape]
     count = math.prod(_positions(ours.shape, windows))
     differing = _differing_box(ours, theirs, windows)
-    if differing is None:
-        return 1.0, 1.0
     ours, theirs = ours[differing], theirs[differing]
     computed = _positions(ours.shape, windows)
     overhang = windows[0].size - 1
@@ -147,18 +147,14 @@ def _positions(shape: tuple[int, ...], windows: list[Single]) -> list[int]:
     return [side - window.size + 1 for side, window in zip(shape, windows, strict=True)]
 
 
-def _differing_box(ours: Single, theirs: Single, windows: list[Single]) -> tuple[slice, ...] | None:
-    """Voxels under all windows that see a difference, and under those between; None for none."""
-    differs = ours != theirs
+def _differing_box(ours: Single, theirs: Single, windows: list[Single]) -> tuple[slice, ...]:
+    """Voxels under all windows that see a difference, and under those between; at least one's."""
     box = []
-    for axis, window in enumerate(windows):
-        others = tuple(other for other in range(differs.ndim) if other != axis)
-        places = np.flatnonzero(differs.any(axis=others))
-        if places.size == 0:
-            return None
-        first, last = places[0] - (window.size - 1), places[-1]
-        first, last = np.clip((first, last), 0, differs.shape[axis] - window.size)
-        box.append(slice(first, last + window.size))
+    origin, extent = bounding_box(ours != theirs)
+    for first, count, side, window in zip(origin, extent, ours.shape, windows, strict=True):
+        positions = (first - window.size + 1, first + count - 1)
+        start, last = (int(at) for at in np.clip(positions, 0, side - window.size))
+        box.append(slice(start, last + window.size))
     return tuple(box)
 
 
