@@ -142,7 +142,7 @@ def plan_one(job: ExtractJob) -> Record:
 
 def extract_one(job: ExtractJob) -> Record:
     """Extract one member."""
-    from ..formats.container import write_atomically
+    from ..formats.atomic import write_atomically
 
     record = {**plan_one(job), "dry_run": False}
     found = kept_open(job.archive)

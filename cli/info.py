@@ -49,7 +49,8 @@ def info(
 
 def info_one(job: InfoJob) -> Record:
     """Read the header of one file, and the figures stored behind it."""
-    from ..formats.container import SectionKind, read_prefix, section_name
+    from ..formats.container import read_prefix
+    from ..formats.sections import SectionKind, section_name
     from ..header_parsing import parse_header
 
     with open(job.source, "rb") as stream:

@@ -215,7 +215,7 @@ def entry_of(job: ReportJob, outcome: Outcome) -> Entry:
 def write_page(target: Path, entries: Sequence[Entry], overwrite: bool) -> Record:
     """Write the page, whole or not at all."""
     from .. import __version__
-    from ..formats.container import write_atomically
+    from ..formats.atomic import write_atomically
     from ..report import report_page
 
     page = report_page(entries, f"vqcodec {__version__}").encode()

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import io
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from ..errors import FormatError, LimitExceededError, UnsupportedError
+from ..errors import FormatError
 from ..limits import DEFAULT_LIMITS, Limits
-from .atomic import write_atomically as write_atomically
-from .canonical_json import canonical_json as canonical_json
-from .canonical_json import parse_canonical_json as parse_canonical_json
+from .canonical_json import canonical_json, parse_canonical_json
 from .checked_bytes import (
-    CHECKSUM_BYTES,
     as_stream,
     check_file_size,
     checked,
     read_exactly,
     read_sealed,
-    read_up_to,
     sealed,
 )
-from .checksum import crc32c as crc32c
+from .checksum import crc32c
 from .packed_header import pack_header, unpack_header
-from .sections import FIRST_ANCILLARY_KIND as FIRST_ANCILLARY_KIND
-from .sections import Section as Section
-from .sections import SectionEntry as SectionEntry
-from .sections import SectionKind as SectionKind
-from .sections import check_entries, described
-from .sections import section_name as section_name
-
-MAGIC = b"\x89VQZ\r\n\x1a\n"
-FORMAT_VERSION = (1, 0)
-#: Incompatible feature bit 1: voxels are those of the residual sections, not of the codes.
-EXACT_FEATURE = 1 << 1
-#: Incompatible feature bit 2: some frame has background inside of its coded region.
-HOLES_FEATURE = 1 << 2
-#: Incompatible feature bit 3: header, section table and figures are packed.
-PACKED_FEATURE = 1 << 3
-KNOWN_INCOMPATIBLE = EXACT_FEATURE | HOLES_FEATURE | PACKED_FEATURE
-
-_PREAMBLE = struct.Struct("<8sHHIIIIQ")
-_ENTRY = struct.Struct("<HHIQI")
+from .preamble import (
+    FORMAT_VERSION,
+    MAGIC,
+    PREAMBLE_BYTES,
+    Preamble,
+    check_preamble,
+    is_packed,
+    pack_preamble,
+    read_preamble,
+)
+from .sections import Section, SectionEntry, check_entries, described, read_table, table_rows
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,7 @@ class Prefix:
     @property
     def is_packed(self) -> bool:
         """Whether the file is in the packed form."""
-        return bool(self.incompatible & PACKED_FEATURE)
+        return is_packed(self.incompatible)
 
 
 @dataclass(frozen=True)
@@ -93,7 +79,7 @@ class Container:
     @property
     def is_packed(self) -> bool:
         """Whether the file is in the packed form."""
-        return bool(self.incompatible & PACKED_FEATURE)
+        return is_packed(self.incompatible)
 
     def has(self, kind: int, frame: int = 0) -> bool:
         """Return whether the section is there."""
@@ -107,49 +93,7 @@ class Container:
             raise FormatError(f"{described(kind, frame)} is missing") from None
 
 
-class _Preamble(NamedTuple):
-    magic: bytes
-    major: int
-    minor: int
-    incompatible: int
-    compatible: int
-    header_length: int
-    section_count: int
-    file_size: int
-
-    @property
-    def is_packed(self) -> bool:
-        return bool(self.incompatible & PACKED_FEATURE)
-
-    @property
-    def prefix_length(self) -> int:
-        length = _PREAMBLE.size + self.header_length + 2 * CHECKSUM_BYTES
-        if self.is_packed:
-            return length
-        return length + self.section_count * _ENTRY.size + CHECKSUM_BYTES
-
-
-def _check_preamble(preamble: _Preamble, limits: Limits) -> None:
-    if preamble.major != FORMAT_VERSION[0]:
-        raise UnsupportedError(
-            f"format version {preamble.major}.{preamble.minor} is unknown"
-            f" (this vqcodec reads {FORMAT_VERSION[0]}.x)"
-        )
-    unknown = preamble.incompatible & ~KNOWN_INCOMPATIBLE
-    if unknown:
-        bits = ", ".join(str(bit) for bit in range(32) if unknown >> bit & 1)
-        raise UnsupportedError(f"file needs feature bit {bits}, unknown to this vqcodec")
-    for found, limit, what in (
-        (preamble.header_length, limits.header_bytes, "header bytes"),
-        (preamble.section_count, limits.sections, "sections"),
-    ):
-        if found > limit:
-            raise LimitExceededError(f"file claims {found} {what}, more than the limit of {limit}")
-    if preamble.file_size < preamble.prefix_length:
-        raise FormatError("file size in the preamble is less than the header and table need")
-
-
-def _check_entries(entries: Sequence[SectionEntry], preamble: _Preamble, limits: Limits) -> None:
+def _check_entries(entries: Sequence[SectionEntry], preamble: Preamble, limits: Limits) -> None:
     check_entries(entries, limits)
     if preamble.prefix_length + sum(entry.length for entry in entries) != preamble.file_size:
         raise FormatError("section lengths do not add up to the file size")
@@ -174,50 +118,15 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     if container.is_packed:
         header, table = pack_header(container.header, entries, limits), b""
     else:
-        header, table = canonical_json(container.header), sealed(_table(entries))
+        header, table = canonical_json(container.header), sealed(table_rows(entries))
     words = (*container.version, container.incompatible, container.compatible)
-    preamble = _Preamble(MAGIC, *words, len(header), len(entries), 0)
+    preamble = Preamble(MAGIC, *words, len(header), len(entries), 0)
     file_size = preamble.prefix_length + sum(entry.length for entry in entries)
     preamble = preamble._replace(file_size=file_size)
-    _check_preamble(preamble, limits)
+    check_preamble(preamble, limits)
     _check_entries(entries, preamble, limits)
-    try:
-        fixed = _PREAMBLE.pack(*preamble)
-    except struct.error as error:
-        raise ValueError(f"a number does not fit its field: {error}") from None
     data = (section.data for section in sections)
-    return b"".join((sealed(fixed), sealed(header), table, *data))
-
-
-def _table(entries: Sequence[SectionEntry]) -> bytes:
-    try:
-        return b"".join(_ENTRY.pack(entry.kind, 0, *entry[1:]) for entry in entries)
-    except struct.error as error:
-        raise ValueError(f"a number does not fit its field: {error}") from None
-
-
-def _read_preamble(stream: BinaryIO, limits: Limits) -> _Preamble:
-    data = read_up_to(stream, _PREAMBLE.size + CHECKSUM_BYTES)
-    if not data:
-        raise FormatError("file is empty")
-    if not data.startswith(MAGIC[: len(data)]):
-        if data.startswith(MAGIC[:4]):
-            raise FormatError("first bytes are damaged, as by a transfer in text mode")
-        raise FormatError("not a VQZ file")
-    fixed = read_sealed(io.BytesIO(data), _PREAMBLE.size, "the preamble")
-    preamble = _Preamble(*_PREAMBLE.unpack(fixed))
-    _check_preamble(preamble, limits)
-    return preamble
-
-
-def _read_table(stream: BinaryIO, section_count: int) -> list[SectionEntry]:
-    table = read_sealed(stream, section_count * _ENTRY.size, "the section table")
-    entries = []
-    for kind, reserved, frame, length, checksum in _ENTRY.iter_unpack(table):
-        if reserved:
-            raise FormatError("a reserved field of the section table is not zero")
-        entries.append(SectionEntry(kind, frame, length, checksum))
-    return entries
+    return b"".join((pack_preamble(preamble), sealed(header), table, *data))
 
 
 def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Prefix:
@@ -237,16 +146,16 @@ def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Pr
         As VQZ.md lists them. The sections' checksums are not looked at.
     """
     stream = as_stream(source)
-    preamble = _read_preamble(stream, limits)
-    check_file_size(stream, _PREAMBLE.size + CHECKSUM_BYTES, preamble.file_size)
+    preamble = read_preamble(stream, limits)
+    check_file_size(stream, PREAMBLE_BYTES, preamble.file_size)
     data = read_sealed(stream, preamble.header_length, "the header")
-    if preamble.is_packed:
+    if is_packed(preamble.incompatible):
         header, entries = unpack_header(data, preamble.section_count, limits)
     else:
         header = parse_canonical_json(data, "the header")
         if not isinstance(header, dict):
             raise FormatError("header is not a JSON object")
-        entries = _read_table(stream, preamble.section_count)
+        entries = read_table(stream, preamble.section_count)
     _check_entries(entries, preamble, limits)
     return Prefix(
         header=header,

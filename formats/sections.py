@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ..errors import FormatError, LimitExceededError, UnsupportedError
 from ..limits import Limits
+from .checked_bytes import read_sealed
 
 FIRST_ANCILLARY_KIND = 0x8000
+
+_ROW = struct.Struct("<HHIQI")
+TABLE_ROW_BYTES = _ROW.size
 
 
 class SectionKind(IntEnum):
@@ -63,6 +68,31 @@ def described(kind: int, frame: int) -> str:
     return f"section '{section_name(kind)}'" + (f" of frame {frame}" if frame else "")
 
 
+def table_rows(entries: Sequence[SectionEntry]) -> bytes:
+    """Return the section table without its checksum; ValueError where a number does not fit."""
+    try:
+        return b"".join(_ROW.pack(entry.kind, 0, *entry[1:]) for entry in entries)
+    except struct.error as error:
+        raise ValueError(f"a number does not fit its field: {error}") from None
+
+
+def read_table(stream: BinaryIO, section_count: int) -> list[SectionEntry]:
+    """Read the section table; its values are left to `check_entries`.
+
+    Raises
+    ------
+    FormatError
+        It is cut short or damaged, or a reserved field is in use.
+    """
+    table = read_sealed(stream, section_count * _ROW.size, "the section table")
+    entries = []
+    for kind, reserved, frame, length, checksum in _ROW.iter_unpack(table):
+        if reserved:
+            raise FormatError("a reserved field of the section table is not zero")
+        entries.append(SectionEntry(kind, frame, length, checksum))
+    return entries
+
+
 def check_entries(entries: Sequence[SectionEntry], limits: Limits) -> None:
     """Check the rows of all sections, one by one.
 
@@ -80,7 +110,7 @@ def check_entries(entries: Sequence[SectionEntry], limits: Limits) -> None:
         name = described(kind, frame)
         if (frame, kind) <= previous:
             fault = "is there twice" if (frame, kind) == previous else "is out of order"
-            raise FormatError(f"{name} {fault} in the section table")
+            raise FormatError(f"{name} {fault} in the list of sections")
         previous = (frame, kind)
         if kind not in _KIND_NAMES and kind < FIRST_ANCILLARY_KIND:
             raise UnsupportedError(f"{name} is unknown to this vqcodec")

@@ -8,15 +8,11 @@ from typing import Any
 
 from . import __version__
 from .conform import Orientation
-from .formats.container import (
-    HOLES_FEATURE,
-    PACKED_FEATURE,
-    Container,
-    Section,
-    SectionKind,
-    canonical_json,
-)
+from .formats.canonical_json import canonical_json
+from .formats.container import Container
 from .formats.deflated_text import deflated
+from .formats.preamble import HOLES_FEATURE, PACKED_FEATURE
+from .formats.sections import Section, SectionKind
 from .formats.volumes import Volume
 from .frame_grids import CodedFrame
 from .grids import codes_sha256

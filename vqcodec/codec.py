@@ -20,7 +20,7 @@ from .device import resolve_device, rounded_networks
 from .exact import Aim, aim_for, aim_of, decode_voxels, with_voxels
 from .figures import compared, measured
 from .fitness import check_fitness, fitness_figures
-from .formats.container import SectionKind
+from .formats.sections import SectionKind
 from .formats.volumes import (
     Volume,
     image_from_volume,

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from .archive import Archive
 from .errors import FormatError, LimitExceededError, UnsupportedError
-from .formats.container import read_prefix, write_atomically
+from .formats.atomic import write_atomically
+from .formats.container import read_prefix
 from .grids import Grid, codes_sha256
 from .header import Header
 from .header_parsing import parse_header

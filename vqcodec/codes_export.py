@@ -19,9 +19,8 @@ from . import __version__
 from .codes import CodedScan, Grids, Scans, codebooks_of, one_model
 from .errors import UnsupportedError
 from .formats.archive_names import path_below
-from .formats.atomic import appears_whole
+from .formats.atomic import appears_whole, write_atomically
 from .formats.careful_stream import careful_stream
-from .formats.container import write_atomically
 from .layout import LEVEL_NAMES
 from .registry import LoadedModel
 from .zarr_folder import zarr_folder

@@ -9,7 +9,8 @@ import torch
 from .assembly import assemble
 from .conform import orientation_of
 from .errors import LimitExceededError
-from .formats.container import Container, Section, SectionKind, pack
+from .formats.container import Container, pack
+from .formats.sections import Section, SectionKind
 from .formats.volumes import Volume, header_section, stored_zero
 from .frame_grids import CodedFrame
 from .frames import constant_frame, frames_of, prepare_frame

@@ -1,35 +1,17 @@
 """From a scan's own array to the RAS frame the networks see, and back.
 
-Only axis swaps, flips and a crop: all exactly invertible, all described by a few numbers in the
-header.
+Only axis swaps and flips: exactly invertible, and described by a few numbers in the header. So is
+the crop (:mod:`vqcodec.boxes`) that follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-
-from .background import robust_range, solid_background
-
-__all__ = [
-    "IDENTITY_ORIENTATION",
-    "Orientation",
-    "bounding_box",
-    "crop",
-    "from_ras",
-    "orientation_of",
-    "robust_range",
-    "solid_background",
-    "to_ras",
-]
-
-
-Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -83,23 +65,3 @@ def from_ras(frame: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     """Inverse of :func:`to_ras`."""
     steps = tuple(slice(None, None, -1 if flip else 1) for flip in orientation.flips)
     return np.transpose(frame[steps], np.argsort(orientation.axes))
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[Triple, Triple]:
-    """Origin and extent of the smallest box that holds every true voxel of ``(D, H, W)``.
-
-    An empty mask gives one voxel at the origin.
-    """
-    firsts, sides = [], []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        hits = np.flatnonzero(mask.any(axis=others))
-        first, last = (int(hits[0]), int(hits[-1])) if hits.size else (0, 0)
-        firsts.append(first)
-        sides.append(last - first + 1)
-    return (firsts[0], firsts[1], firsts[2]), (sides[0], sides[1], sides[2])
-
-
-def crop(array: NDArray[Any], origin: Sequence[int], extent: Sequence[int]) -> NDArray[Any]:
-    """View of a box."""
-    return array[tuple(slice(o, o + n) for o, n in zip(origin, extent, strict=True))]

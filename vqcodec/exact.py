@@ -19,7 +19,9 @@ from .assembly import padded
 from .background import background_value, robust_range
 from .conform import Orientation, orientation_of
 from .errors import FormatError, VolumeError
-from .formats.container import EXACT_FEATURE, Container, Section, SectionKind
+from .formats.container import Container
+from .formats.preamble import EXACT_FEATURE
+from .formats.sections import Section, SectionKind
 from .formats.volumes import Volume, scaled_values, scaled_zero, stored_zero
 from .frames import array_of, frames_of
 from .header import Promise, ras_shape

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .conform import bounding_box, crop
+from .boxes import bounding_box, crop
 from .errors import VolumeError
 from .figures import Compared, Figures
 from .grids import CodeStatistics

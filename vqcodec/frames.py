@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .background import finite_voxels, robust_range, solid_background
-from .conform import Orientation, bounding_box, crop, from_ras, to_ras
+from .boxes import bounding_box, crop
+from .conform import Orientation, from_ras, to_ras
 from .errors import VolumeError
 from .formats.volumes import stored_from_scaled
 from .header import FrameDescription

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import FormatError, LimitExceededError, UnsupportedError
-from .formats.container import parse_canonical_json
+from .formats.canonical_json import parse_canonical_json
 from .formats.deflated_text import inflated
 from .formats.known import fits, format_of
 from .header import (

@@ -19,10 +19,11 @@ from nibabel import imageclasses
 from nibabel.spatialimages import SpatialHeader, SpatialImage
 
 from .errors import VolumeError
-from .formats.container import SectionKind, write_atomically
+from .formats.atomic import write_atomically
 from .formats.header_section import described_volume
 from .formats.images import header_as_written
 from .formats.known import VOLUME_FORMATS, format_of
+from .formats.sections import SectionKind
 from .lazy_array import LazyArray
 from .vqz import VQZ
 

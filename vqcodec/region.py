@@ -14,7 +14,7 @@ from .codec import decode_volume
 from .conform import Orientation
 from .device import resolve_device
 from .exact import decode_voxels
-from .formats.container import SectionKind
+from .formats.sections import SectionKind
 from .formats.volumes import Volume, part_volume
 from .frame_grids import decode_frame_part
 from .frames import array_of, empty_frame, restored_frame

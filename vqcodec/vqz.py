@@ -13,16 +13,10 @@ from typing import Any, Protocol
 
 from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
-from .formats.container import (
-    EXACT_FEATURE,
-    HOLES_FEATURE,
-    Container,
-    SectionKind,
-    pack,
-    section_name,
-    unpack,
-    write_atomically,
-)
+from .formats.atomic import write_atomically
+from .formats.container import Container, pack, unpack
+from .formats.preamble import EXACT_FEATURE, HOLES_FEATURE
+from .formats.sections import SectionKind, section_name
 from .formats.urls import is_url, read_url
 from .frame_grids import (
     DecodedFrame,

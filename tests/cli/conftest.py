@@ -16,7 +16,9 @@ import pytest
 
 import vqcodec
 from vqcodec.cli.main import main
-from vqcodec.formats.container import Container, Section, SectionKind, canonical_json, pack, unpack
+from vqcodec.formats.canonical_json import canonical_json
+from vqcodec.formats.container import Container, pack, unpack
+from vqcodec.formats.sections import Section, SectionKind
 from vqcodec.formats.volumes import (
     Volume,
     header_section,
@@ -50,7 +52,7 @@ class StandInVqz:
         return pack(self.container)
 
     def save(self, path: Path, overwrite: bool = False) -> None:
-        vqcodec.formats.container.write_atomically(path, self.to_bytes(), overwrite)
+        vqcodec.formats.atomic.write_atomically(path, self.to_bytes(), overwrite)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StandInVqz:

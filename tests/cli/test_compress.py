@@ -13,7 +13,8 @@ import pytest
 
 import vqcodec
 from vqcodec.errors import LimitExceededError, ModelUnavailableError, VolumeError, VqzError
-from vqcodec.formats.container import SectionKind, unpack
+from vqcodec.formats.container import unpack
+from vqcodec.formats.sections import SectionKind
 
 from .conftest import Vqz, encode, make_scan
 

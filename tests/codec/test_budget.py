@@ -17,7 +17,9 @@ from vqcodec import encode
 from vqcodec.assembly import with_figures
 from vqcodec.errors import LimitExceededError
 from vqcodec.fitness import NAMES as FITNESS_NAMES
-from vqcodec.formats.container import PACKED_FEATURE, Container, SectionKind, pack
+from vqcodec.formats.container import Container, pack
+from vqcodec.formats.preamble import PACKED_FEATURE
+from vqcodec.formats.sections import SectionKind
 from vqcodec.layout import step_of
 from vqcodec.models import step_search, wavelet_coding
 from vqcodec.models.attempt import Attempt

@@ -19,7 +19,9 @@ import vqcodec
 from vqcodec import VQZ, decode, encode, verify
 from vqcodec.errors import FormatError, UnsupportedError, VolumeError
 from vqcodec.exact import decode_voxels
-from vqcodec.formats.container import PACKED_FEATURE, Section, SectionKind, pack
+from vqcodec.formats.container import pack
+from vqcodec.formats.preamble import PACKED_FEATURE
+from vqcodec.formats.sections import Section, SectionKind
 from vqcodec.formats.volumes import Volume, read_volume, volume_from_array
 
 from .phantoms import head, nifti, there_and_back
@@ -239,7 +241,7 @@ def test_another_residual_is_found(tmp_path: Path) -> None:
 
 def test_readers_that_do_not_know_the_feature_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(head().astype(np.int16), lossless=True).to_bytes()
-    monkeypatch.setattr("vqcodec.formats.container.KNOWN_INCOMPATIBLE", PACKED_FEATURE)
+    monkeypatch.setattr("vqcodec.formats.preamble.KNOWN_INCOMPATIBLE", PACKED_FEATURE)
     with pytest.raises(UnsupportedError, match="feature bit 1,"):
         VQZ.from_bytes(data)
 

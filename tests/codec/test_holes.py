@@ -11,7 +11,8 @@ import pytest
 import vqcodec
 from vqcodec import VQZ
 from vqcodec.codec import decode_volume
-from vqcodec.formats.container import HOLES_FEATURE, PACKED_FEATURE, SectionKind
+from vqcodec.formats.preamble import HOLES_FEATURE, PACKED_FEATURE
+from vqcodec.formats.sections import SectionKind
 
 from .phantoms import head, nifti
 

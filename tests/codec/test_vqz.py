@@ -15,7 +15,9 @@ from vqcodec import VQZ, encode, verify
 from vqcodec.codec import decode_volume
 from vqcodec.errors import FormatError, ModelUnavailableError
 from vqcodec.fitness import NAMES as FITNESS_NAMES
-from vqcodec.formats.container import Section, SectionKind, canonical_json, pack
+from vqcodec.formats.canonical_json import canonical_json
+from vqcodec.formats.container import pack
+from vqcodec.formats.sections import Section, SectionKind
 from vqcodec.grids import codes_sha256
 
 from .phantoms import head

@@ -9,21 +9,12 @@ from pathlib import Path
 import pytest
 
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError
+from vqcodec.formats.canonical_json import canonical_json, parse_canonical_json
 from vqcodec.formats.checksum import crc32c
-from vqcodec.formats.container import (
-    PACKED_FEATURE,
-    Container,
-    Section,
-    SectionEntry,
-    SectionKind,
-    canonical_json,
-    pack,
-    parse_canonical_json,
-    read_prefix,
-    section_name,
-    unpack,
-)
+from vqcodec.formats.container import Container, pack, read_prefix, unpack
 from vqcodec.formats.deflated_text import DICTIONARY, deflated, inflated
+from vqcodec.formats.preamble import PACKED_FEATURE
+from vqcodec.formats.sections import Section, SectionEntry, SectionKind, section_name
 from vqcodec.limits import DEFAULT_LIMITS, Limits
 
 from .build import FINE, HEADER, file_bytes, packed_file_bytes, packed_rows, stored

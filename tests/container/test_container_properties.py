@@ -10,19 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError
+from vqcodec.formats.canonical_json import canonical_json, parse_canonical_json
 from vqcodec.formats.checksum import crc32c
-from vqcodec.formats.container import (
-    FIRST_ANCILLARY_KIND,
-    Container,
-    Section,
-    SectionKind,
-    canonical_json,
-    pack,
-    parse_canonical_json,
-    read_prefix,
-    unpack,
-)
+from vqcodec.formats.container import Container, pack, read_prefix, unpack
 from vqcodec.formats.deflated_text import deflated
+from vqcodec.formats.sections import FIRST_ANCILLARY_KIND, Section, SectionKind
 
 from .build import MAGIC, PACKED, file_bytes, packed_file_bytes, sealed
 from .cases import CASES, Case

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vqcodec.entropy.frame
+import vqcodec.entropy.batches
 from tests.golden.tiny_model import tiny_tensors
 from tests.golden.tiny_tiles import tiny_tiles_tensors
 from tests.small_reader import coefficients as small_reader
@@ -138,14 +138,15 @@ def test_all_is_decoded_where_there_are_no_tiles(model: ContextModel) -> None:
     check_same(decode_levels(model, geometry, 100, levels, ()), written)
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("batch", "cores"), [(1, 1), (2, 1), (48, 2), (48, 3), (2, 8)])
 def test_batches_of_tiles_change_nothing(
-    tiles_model: ContextModel, batch: int, monkeypatch: pytest.MonkeyPatch
+    tiles_model: ContextModel, batch: int, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     geometry = frame_geometry(mask_of((2, 66, 200), 2 + 6 * 7))
     wanted = random_coefficients(geometry, 8, 1.5)
     expected, written = encoded(tiles_model, geometry, 100, wanted)
-    monkeypatch.setattr(vqcodec.entropy.frame, "TILES_AT_ONCE", batch)
+    monkeypatch.setattr(vqcodec.entropy.batches, "TILES_AT_ONCE", batch)
+    monkeypatch.setattr(vqcodec.entropy.batches, "usable_cores", lambda: cores)
     levels, again = encoded(tiles_model, geometry, 100, wanted)
     assert levels == expected
     check_same(again, written)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vqcodec.errors import FormatError, LimitExceededError, UnsupportedError
-from vqcodec.formats.container import canonical_json, parse_canonical_json
+from vqcodec.formats.canonical_json import canonical_json, parse_canonical_json
 from vqcodec.header import (
     FrameDescription,
     Header,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vqcodec.entropy.frame
+import vqcodec.entropy.batches
 from tests.golden.tiny_tiles import tiny_tiles_tensors
 from tests.golden.tiny_trellis import tiny_eight_states_tensors, tiny_trellis_tensors
 from vqcodec.entropy.coder import Phase, decode_split, encode_split
@@ -161,7 +161,7 @@ def test_tiles_of_a_frame_do_not_depend_on_each_other(
 
         return quantise
 
-    monkeypatch.setattr(vqcodec.entropy.frame, "TILES_AT_ONCE", at_once)
+    monkeypatch.setattr(vqcodec.entropy.batches, "TILES_AT_ONCE", at_once)
     levels, coefficients = encode_levels(model, geometry, 300, low_pass, quantiser)
     read = decode_levels(model, geometry, 300, levels)
     for ours, theirs in zip(read.details, coefficients.details, strict=True):

@@ -19,8 +19,9 @@ import safetensors.numpy
 
 from vqcodec.archive import Archive
 from vqcodec.errors import VqzError
-from vqcodec.formats.container import Container, Section, SectionKind, pack, read_prefix, unpack
+from vqcodec.formats.container import Container, pack, read_prefix, unpack
 from vqcodec.formats.packed_header import unpack_header
+from vqcodec.formats.sections import Section, SectionKind
 from vqcodec.formats.volumes import read_volume_bytes
 from vqcodec.frame_grids import EntropyModel, entropy_model
 from vqcodec.header_parsing import parse_header

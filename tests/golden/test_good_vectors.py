@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from tests.container.build import file_bytes
 from tests.small_reader import Reading, read
+from vqcodec.boxes import crop
 from vqcodec.codec import decode_volume, encode
-from vqcodec.conform import Orientation, crop, from_ras
-from vqcodec.formats.container import Section, pack, unpack
+from vqcodec.conform import Orientation, from_ras
+from vqcodec.formats.container import pack, unpack
+from vqcodec.formats.sections import Section
 from vqcodec.formats.volumes import read_volume
 from vqcodec.frame_grids import DecodedFrame
 from vqcodec.registry import read_weights

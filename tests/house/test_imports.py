@@ -45,6 +45,19 @@ def test_what_is_not_loaded(statement: str, unwanted: set[str]) -> None:
     assert loaded_by(statement) & unwanted == set()
 
 
+def test_no_module_imports_from_a_layer_above() -> None:
+    pytest.importorskip("importlinter")
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+    ]
+    done = subprocess.run(
+        [*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_every_public_name_exists() -> None:
     for name in vqcodec.__all__:
         assert getattr(vqcodec, name) is not None

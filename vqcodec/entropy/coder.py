@@ -8,11 +8,8 @@ into tiles, one for each of them.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +22,6 @@ from .split_model import SplitModel
 from .stream import Decoder, Encoder
 from .tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE, Classes, classify, symbols_of
 from .trellis import integers_of
-
-#: Inputs that may wait for the networks, in batches.
-MOST_PENDING = 2
 
 
 @dataclass(frozen=True)
@@ -90,31 +84,17 @@ Quantiser = Callable[[Phase], NDArray[np.int64]]
 
 
 def _classes(
-    model: SplitModel,
-    context: SplitContext,
-    band: int,
-    phase: int,
-    coded: NDArray[np.intp],
-    beside: Executor,
+    model: SplitModel, context: SplitContext, band: int, phase: int, coded: NDArray[np.intp]
 ) -> Classes:
-    """Classes of a phase.
-
-    Inputs are gathered here, and networks computed ``beside`` but for the last batch, after which
-    there is nothing to gather.
-    """
+    """Classes of a phase."""
     if coded.size == 0:
         return classify(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    network = band * len(PHASES) + phase
-    compute = partial(model.networks.outputs, network, context.columns(band, phase))
+    network, columns = band * len(PHASES) + phase, context.columns(band, phase)
     count = -(-len(coded) // model.networks.positions_at_once)
-    *batches, last = np.array_split(coded, count)
-    outputs, pending = [], deque[Future[NDArray[np.int64]]]()
-    for some in batches:
-        pending.append(beside.submit(compute, context.matrix(band, phase, some)))
-        if len(pending) > MOST_PENDING:
-            outputs.append(pending.popleft().result())
-    of_last = compute(context.matrix(band, phase, last))
-    outputs += [*(each.result() for each in pending), of_last]
+    outputs = [
+        model.networks.outputs(network, columns, context.matrix(band, phase, some))
+        for some in np.array_split(coded, count)
+    ]
     location, log2_scale = np.concatenate(outputs, axis=1)
     return classify(location, log2_scale)
 
@@ -126,16 +106,15 @@ def _phases(
     states: NDArray[np.int8] | None = None,
 ) -> Iterator[Phase]:
     tiles, sites = len(context.tiling.chosen), int(np.prod(context.tiling.lattice))
-    with ThreadPoolExecutor(1, "networks") as beside:
-        for band, phase in np.ndindex(len(BANDS), len(PHASES)):
-            coded = np.flatnonzero(lattice_of(support[band], phase))
-            bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
-            classes = _classes(model, context, band, phase, coded, beside)
-            quantisers = None
-            if states is not None and model.trellis is not None:
-                quantisers = model.trellis.quantisers_of(states[coded])
-                classes = replace(classes, table=classes.table + CLASSES * quantisers)
-            yield Phase(band, phase, coded, bounds, classes, quantisers)
+    for band, phase in np.ndindex(len(BANDS), len(PHASES)):
+        coded = np.flatnonzero(lattice_of(support[band], phase))
+        bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
+        classes = _classes(model, context, band, phase, coded)
+        quantisers = None
+        if states is not None and model.trellis is not None:
+            quantisers = model.trellis.quantisers_of(states[coded])
+            classes = replace(classes, table=classes.table + CLASSES * quantisers)
+        yield Phase(band, phase, coded, bounds, classes, quantisers)
 
 
 class _Split:

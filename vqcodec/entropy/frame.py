@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..layout import STEPS_PER_OCTAVE
+from .batches import in_batches
 from .blas import one_blas_thread
 from .coder import Ahead, Quantiser, decode_split, encode_split, phases_ahead
 from .context_model import ContextModel
@@ -36,7 +37,6 @@ from .tiling import Sides, Tiling, tile_places
 
 #: What three stages of 256 entries can hold: ``127 * (1 + 256 + 256**2)``.
 LARGEST_VALUE = 8_355_711
-TILES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,7 @@ def encode_levels(
     if model.is_tiled:
         every = tile_places(geometry.foreground.shape)
         encoders = {place: Encoder() for place in every}
-        for places in _batches(every):
-            code(0, [encoders[place] for place in places], places)
+        in_batches(every, lambda places: code(0, [encoders[place] for place in places], places))
         finest = joined([encoder.finish(trimmed) for encoder in encoders.values()], trimmed)
     else:
         code(0, [fine])
@@ -157,8 +156,10 @@ def decode_levels(
     read(2, [coarse])
     read(1, [Decoder(streams[1], trimmed)])
     if model.is_tiled:
-        for places in _batches([each for each in every if wanted is None or each in wanted]):
-            read(0, [Decoder(parts[place], trimmed) for place in places], places)
+        in_batches(
+            [each for each in every if wanted is None or each in wanted],
+            lambda places: read(0, [Decoder(parts[place], trimmed) for place in places], places),
+        )
     else:
         read(0, [Decoder(streams[0], trimmed)])
     return levels.coefficients(low_pass)
@@ -179,11 +180,6 @@ def _look(
 ) -> Iterator[Ahead]:
     context, support = levels.start(split, places)
     return phases_ahead(group, context, support, matters, quantise)
-
-
-def _batches(places: Sequence[Sides]) -> Iterator[tuple[Sides, ...]]:
-    for start in range(0, len(places), TILES_AT_ONCE):
-        yield tuple(places[start : start + TILES_AT_ONCE])
 
 
 def _within_range(values: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..formats.container import canonical_json
+from ..formats.canonical_json import canonical_json
 
 _DOMAIN = b"vqcodec model identity 1\0"
 
@@ -32,7 +32,7 @@ def identity_of(tensors: Mapping[str, np.ndarray], config: Mapping[str, Any]) ->
     tensors : mapping of str to ndarray
         Boolean, integer or floating-point arrays of any shape.
     config : mapping
-        Whatever :func:`vqcodec.formats.container.canonical_json` can write.
+        Whatever :func:`vqcodec.formats.canonical_json.canonical_json` can write.
 
     Returns
     -------

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelUnavailableError
-from ..formats.container import canonical_json, write_atomically
+from ..formats.atomic import write_atomically
+from ..formats.canonical_json import canonical_json
 from .identity import identity_of
 
 

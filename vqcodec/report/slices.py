@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conform import bounding_box, orientation_of, to_ras
+from ..boxes import bounding_box
+from ..conform import orientation_of, to_ras
 
 PLANES = ("sagittal", "coronal", "axial")
 DIRECTIONS = ("left to right", "back to front", "foot to head")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..formats.container import write_atomically
+from ..formats.atomic import write_atomically
 from ..models.collectives import gather_ranks
 from .failures import TrainingError
 

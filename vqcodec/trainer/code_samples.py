@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..conform import solid_background
+from ..background import solid_background
 from ..entropy.code_contexts import CodeContext, children_field, site_fractions
 from ..entropy.code_model import (
     CHILDREN,

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..conform import bounding_box, crop, solid_background
+from ..background import solid_background
+from ..boxes import bounding_box, crop
 from ..entropy.coder import CodedSplit
 from ..entropy.companding import Companding
 from ..entropy.level_contexts import FrameGeometry, LevelContexts, frame_geometry

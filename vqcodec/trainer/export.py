@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..formats.container import write_atomically
+from ..formats.atomic import write_atomically
 from ..registry import write_weights
 from .checkpoint import CHECKPOINT_NAME, read_checkpoint
 from .code_prior import PriorSettings, code_tensors

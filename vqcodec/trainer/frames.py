@@ -10,7 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from ..background import foreground, robust_range, solid_background
-from ..conform import bounding_box, orientation_of, to_ras
+from ..boxes import bounding_box
+from ..conform import orientation_of, to_ras
 from ..errors import VolumeError
 from ..formats.volumes import Volume, refuse_labels, scaled_values
 from .pack import FloatVolume, Triple

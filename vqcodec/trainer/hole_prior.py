@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..conform import bounding_box, crop, solid_background
+from ..background import solid_background
+from ..boxes import bounding_box, crop
 from ..entropy.frame import context_index
 from ..entropy.hole_contexts import LATTICES, TileContext, bordered, hole_input_limits, inner
 from ..entropy.holes import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..formats.container import write_atomically
+from ..formats.atomic import write_atomically
 from ..models.collectives import sum_over_ranks
 
 

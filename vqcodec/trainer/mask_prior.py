@@ -12,7 +12,8 @@ import torch.nn.functional as nn_functional
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..conform import bounding_box, crop, solid_background
+from ..background import solid_background
+from ..boxes import bounding_box, crop
 from ..entropy.mask import (
     LEVEL_GROUPS,
     LOGIT_CLASSES,

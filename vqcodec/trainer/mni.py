@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..conform import bounding_box, orientation_of
+from ..boxes import bounding_box
+from ..conform import orientation_of
 from ..errors import VolumeError
 from ..formats.volumes import Volume
 from .failures import TrainingError

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import __version__
 from ..background import foreground, solid_background
-from ..conform import bounding_box, crop
+from ..boxes import bounding_box, crop
 from ..errors import VolumeError, VqzError
 from ..formats.volumes import read_volume
 from .ants_registration import ants_registrar

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..formats.container import write_atomically
+from ..formats.atomic import write_atomically
 from .pack import FloatVolume
 
 DIFFERENCE_RANGE = 0.25

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..conform import bounding_box, crop, solid_background
+from ..background import solid_background
+from ..boxes import bounding_box, crop
 from ..entropy.level_contexts import Coefficients
 from ..layout import padded_to_four
 from ..models.frame_codec import FrameEncoder

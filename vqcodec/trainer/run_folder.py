@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from .. import __version__
-from ..formats.container import write_atomically
+from ..formats.atomic import write_atomically
 from .checkpoint import CHECKPOINT_NAME, read_checkpoint
 from .failures import TrainingError
 from .pack import Pack, PackedScan

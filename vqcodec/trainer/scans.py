@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from ..conform import robust_range, solid_background
+from ..background import robust_range, solid_background
 from ..formats.volumes import read_volume, scaled_values
 
 FloatVolume = NDArray[np.float32]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..conform import solid_background
+from ..background import solid_background
 from .logs import histogram, usage_and_perplexity
 from .pack import Pack, PackedScan
 from .pictures import draw_reconstruction, pictures_are_possible
