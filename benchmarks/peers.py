@@ -17,9 +17,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from .peers_video import SVT_AV1, X265, VideoEncoder
+from .peers_video import SVT_AV1, SVT_AV1_ALL_CORES, X265, VideoEncoder
 
 Array = NDArray[np.float32]
+
+AV1_LADDER = (63, 58, 53, 48, 42, 36, 30, 24, 18, 12, 6, 1)
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,9 @@ class Peer:
 
 def all_peers() -> tuple[Peer, ...]:
     """Every peer, the strongest first."""
-    av1_ladder = (63, 58, 53, 48, 42, 36, 30, 24, 18, 12, 6, 1)
     x265_ladder = (51, 47, 43, 39, 35, 31, 27, 23, 19, 15, 10, 5)
     return (
-        video_peer("SVT-AV1 p4", SVT_AV1, av1_ladder, step=1.0),
+        video_peer("SVT-AV1 p4", SVT_AV1, AV1_LADDER, step=1.0),
         video_peer("x265 slow", X265, x265_ladder),
         array_peer(
             "SPERR 3D", sperr_encode, sperr_decode, (0.02, 0.04, 0.07, 0.12, 0.2, 0.33, 0.6, 1.2)
@@ -84,9 +85,14 @@ def all_peers() -> tuple[Peer, ...]:
     )
 
 
+def parallel_peer() -> Peer:
+    """SVT-AV1 on all cores, for timings alone: its bytes are those of SVT-AV1 on one."""
+    return video_peer("SVT-AV1 p4, all cores", SVT_AV1_ALL_CORES, AV1_LADDER, step=1.0)
+
+
 def named_peers(names: tuple[str, ...]) -> tuple[Peer, ...]:
     """Peers by their names in the tables, in that order; KeyError for an unknown one."""
-    by_name = {peer.name: peer for peer in all_peers()}
+    by_name = {peer.name: peer for peer in (*all_peers(), parallel_peer())}
     return tuple(by_name[name] for name in names)
 
 

@@ -29,7 +29,10 @@ from .speed import (
     pairs,
 )
 
-PEERS = ("SVT-AV1 p4", "x265 slow", "SPERR 3D", "SZ3", "JPEG 2000", "JPEG XL", "zfp")
+PEERS = (
+    *("SVT-AV1 p4", "SVT-AV1 p4, all cores", "x265 slow"),
+    *("SPERR 3D", "SZ3", "JPEG 2000", "JPEG XL", "zfp"),
+)
 QUICK_PEERS = ("SVT-AV1 p4", "SPERR 3D")
 SIDES, QUICK_SIDES = (64, 96, 128, 192, 256, 384, 512), (64, 96)
 

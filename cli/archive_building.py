@@ -20,7 +20,7 @@ from .exits import Code, Failed, explain, writing
 from .names import check_no_input, check_target, find_files, is_volume, is_vqz
 
 if TYPE_CHECKING:
-    from ..archive import ArchiveBuilder
+    from ..archive_building import ArchiveBuilder
 
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 1 << 26

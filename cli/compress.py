@@ -3,59 +3,28 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ..folders.names import stored_in
 from . import options
-from .batch import Outcome, Record, failure, run_jobs
-from .console import file_size, put
-from .exits import Code, Failed, writing
+from .batch import Outcome, failure, run_jobs
+from .compress_lines import describe, describe_more, describe_plan
+from .compress_work import CompressJob, compress_one, plan_one, settings_of
+from .console import put
 from .folder_options import folder_options, folder_options_of, match
-from .interrupts import deferred_signals
 from .names import (
     STREAM,
     check_distinct,
-    check_target,
     find_files,
     is_volume,
-    is_vqz,
-    read_stdin,
     vqz_name,
-    write_stdout,
 )
-from .sizes import decibels, promised, significant, size_figures
 
-if TYPE_CHECKING:
-    from ..formats.volumes import Volume
-
-NOT_SETTINGS = ("source", "target", "suffix", "device", "force", "overwrite", "make_folders")
 FACES = "--strip drops text; a face in the scan itself stays, so deface it before you share it"
-
-
-@dataclass(frozen=True)
-class CompressJob:
-    """One volume to compress, and how; ``aims`` are what `encode` takes at most one of."""
-
-    source: Path
-    target: Path
-    suffix: str | None
-    aims: Mapping[str, Any]
-    effort: int
-    model: str | None
-    drop_air: bool
-    strip: bool
-    max_error: str | None
-    lossless: bool
-    device: str
-    force: bool
-    overwrite: bool
-    make_folders: bool
 
 
 @click.command(
@@ -203,24 +172,6 @@ def compress(
     )
 
 
-def settings_of(job: CompressJob) -> dict[str, Any]:
-    """What the bytes of a result depend on, apart from the volume and the device.
-
-    What is not asked for is left out, so that options there will be some day change nothing.
-    """
-    from ..registry import locate_weights
-    from ..registry.weights import name_and_identity
-
-    model, sha256 = name_and_identity(locate_weights(job.model))
-    chosen = {field.name: getattr(job, field.name) for field in fields(job)} | dict(job.aims)
-    kept = {
-        name: value
-        for name, value in chosen.items()
-        if name not in (*NOT_SETTINGS, "aims") and value is not None and value is not False
-    }
-    return {**kept, "model": model, "model_sha256": sha256}
-
-
 def check_aims(aims: Mapping[str, Any]) -> None:
     """Refuse two aims at once, and a quality, size or PSNR that there is not."""
     if sum(aim is not None for aim in aims.values()) > 1:
@@ -253,109 +204,3 @@ def check_exactness(
         raise click.UsageError(
             f"--max-error {max_error} is not a number above 0, or a percentage such as 1%"
         ) from None
-
-
-def plan_one(job: CompressJob) -> Record:
-    """Check what can be checked without reading the volume."""
-    if is_vqz(job.source):
-        raise Failed(Code.BAD_DATA, "is compressed already")
-    if job.source != STREAM:
-        job.source.stat()
-    check_target(job.target, job.overwrite, job.make_folders)
-    return {"source": str(job.source), "output": str(job.target), "dry_run": True}
-
-
-def describe_plan(record: Record) -> list[str]:
-    """Say what would become of a file."""
-    return [f"{record['source']} -> {record['output']}"]
-
-
-def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> Record:
-    """Compress one volume; ``check`` is called before anything is written."""
-    plan_one(job)
-    with deferred_signals():
-        from .. import encode
-
-    started = time.perf_counter()
-    source, dropped = source_of(job)
-    vqz = encode(
-        source,
-        model=job.model,
-        drop_air=job.drop_air,
-        max_error=job.max_error,
-        lossless=job.lossless,
-        **job.aims,
-        effort=job.effort,
-        device=job.device,
-        force=job.force,
-    )
-    if check is not None:
-        check()
-    if job.target == STREAM:
-        write_stdout(vqz.to_bytes())
-    else:
-        with writing(job.target):
-            if job.make_folders:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
-            vqz.save(job.target, overwrite=job.overwrite)
-    volume = vqz.header["volume"]
-    record = {
-        "source": str(job.source),
-        "output": str(job.target),
-        **size_figures(vqz.nbytes, volume["shape"], volume["dtype"]),
-        "figures": vqz.figures,
-        "model": vqz.header["model"],
-        "seconds": time.perf_counter() - started,
-    }
-    if job.strip:
-        record["dropped"] = dropped
-    if "voxels" in vqz.header:
-        record["voxels"] = vqz.header["voxels"]
-    if job.source != STREAM:
-        record["source_suffix"] = volume["suffix"]
-        record["source_bytes"] = sum(file.stat().st_size for file in stored_in(job.source))
-        record["percent_of_source"] = 100 * vqz.nbytes / record["source_bytes"]
-    return record
-
-
-def source_of(job: CompressJob) -> tuple[Volume, tuple[str, ...]]:
-    """Read the volume of a job, and say what of its header was dropped."""
-    from ..formats.volumes import read_volume, read_volume_bytes, without_free_text
-
-    if job.source == STREAM:
-        volume = read_volume_bytes(read_stdin(), job.suffix or "")
-    else:
-        volume = read_volume(job.source)
-    return without_free_text(volume) if job.strip else (volume, ())
-
-
-def describe(record: Record) -> list[str]:
-    """Write the one line about a compressed file."""
-    before = f"{file_size(record['source_bytes'])} -> " if "source_bytes" in record else ""
-    parts = [
-        f"{before}{file_size(record['bytes'])}",
-        f"{significant(record['percent_of_float32'])} % of float32",
-        f"{significant(record['percent_of_stored'])} % of {record['dtype']}",
-    ]
-    if record.get("source_suffix", "").lower().endswith((".gz", ".mgz")):
-        parts.append(f"{significant(record['percent_of_source'])} % of {record['source_suffix']}")
-    parts.append(f"{significant(record['bits_per_voxel'])} bit/voxel")
-    promise = record.get("voxels")
-    if promise is not None:
-        parts.append(promised(promise))
-    if promise is None or promise["max_error"]:
-        parts.append(f"foreground {decibels(record['figures'].get('psnr_foreground'))}")
-    parts.append(f"{record['seconds']:.1f} s")
-    lines = [f"{record['source']} -> {record['output']}: " + ", ".join(parts)]
-    if "dropped" in record:
-        lines.append(f"  dropped          {', '.join(record['dropped']) or 'nothing was there'}")
-    return lines
-
-
-def describe_more(record: Record) -> list[str]:
-    """Write the line about a compressed file, and below it what was measured."""
-    lines = [*describe(record), f"  model            {record['model']['id']}"]
-    for name, value in sorted(record["figures"].items()):
-        shown = significant(value, 5) if isinstance(value, float) else value
-        lines.append(f"  {name.replace('_', ' '):<16} {shown}")
-    return lines

@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import vqcodec  # noqa: E402
-from vqcodec import archive, errors, figures, fitness, registry  # noqa: E402
+from vqcodec import archive_building, errors, figures, fitness, registry  # noqa: E402
 from vqcodec.formats import volumes  # noqa: E402
 
 HEAD = """# Python reference
@@ -30,7 +30,7 @@ PARTS: tuple[tuple[str, str, ModuleType, tuple[str, ...]], ...] = (
         vqcodec,
         ("Archive", "CodesDataset", "decode_codes"),
     ),
-    ("vqcodec.archive", "What adds to an archive.", archive, ("ArchiveBuilder",)),
+    ("vqcodec.archive_building", "What adds to an archive.", archive_building, ("ArchiveBuilder",)),
     ("vqcodec.registry", "What models are described by.", registry, ("ModelEntry", "LoadedModel")),
     (
         "vqcodec.formats.volumes",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .codes_dataset import CodesDataset
     from .codes_decoding import decode_codes
     from .registry import list_models, load_model
-    from .vqz import VQZ, verify
+    from .verification import verify
+    from .vqz import VQZ
 
 __version__ = "0.1.0"
 
@@ -46,7 +47,7 @@ _HOME_OF = {
     "encode": "codec",
     "list_models": "registry",
     "load_model": "registry",
-    "verify": "vqz",
+    "verify": "verification",
 }
 
 

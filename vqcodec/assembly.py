@@ -15,6 +15,7 @@ from .formats.preamble import HOLES_FEATURE, PACKED_FEATURE
 from .formats.sections import Section, SectionKind
 from .formats.volumes import Volume
 from .frame_grids import CodedFrame
+from .frame_sections import LEVEL_KINDS
 from .grids import codes_sha256
 from .header import (
     FAMILIES,
@@ -25,7 +26,6 @@ from .header import (
 )
 from .limits import DEFAULT_LIMITS
 from .registry import LoadedModel
-from .vqz import LEVEL_KINDS
 
 
 def assemble(

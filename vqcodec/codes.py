@@ -24,8 +24,9 @@ from .grids import Grid, codes_sha256
 from .header import Header
 from .header_parsing import parse_header
 from .layout import LEVEL_NAMES
+from .model_sources import RegistrySource
 from .registry import LoadedModel
-from .vqz import VQZ, RegistrySource
+from .vqz import VQZ
 
 Grids = dict[str, Grid]
 Scans = Mapping[str, VQZ]

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from .entropy.frame import Streams
 from .errors import FormatError, ModelUnavailableError
 from .formats.atomic import write_atomically
 from .formats.container import Container, pack, unpack
-from .formats.preamble import EXACT_FEATURE, HOLES_FEATURE
 from .formats.sections import SectionKind, section_name
 from .formats.urls import is_url, read_url
 from .frame_grids import (
@@ -25,40 +24,18 @@ from .frame_grids import (
     empty_frame_grids,
     entropy_model,
 )
+from .frame_sections import check_sections, streams_of
 from .grids import Grid, codes_sha256
-from .header import Header, ModelReference
+from .header import Header
 from .header_parsing import parse_figures, parse_header
-from .registry import LoadedModel, load_weights, locate_weights
-
-LEVEL_KINDS = (SectionKind.FINE, SectionKind.MIDDLE, SectionKind.COARSE)
+from .model_sources import ModelSource, RegistrySource
+from .registry import LoadedModel
 
 
 @lru_cache(maxsize=4)
 def entropy_model_of(model: LoadedModel) -> EntropyModel:
     """Entropy model of loaded weights, built once."""
     return entropy_model(model.family, model.tensors)
-
-
-class ModelSource(Protocol):
-    """Where the weights of a file come from."""
-
-    def load_model(self, reference: ModelReference) -> LoadedModel:
-        """The model of this identity, or ModelUnavailableError."""
-
-    def weights_file(self, reference: ModelReference) -> bytes:
-        """Its weights file, or ModelUnavailableError."""
-
-
-class RegistrySource:
-    """The models of this installation."""
-
-    def load_model(self, reference: ModelReference) -> LoadedModel:
-        """Load a model from the registry's places."""
-        return load_weights(reference.id, expected_sha256=reference.sha256)
-
-    def weights_file(self, reference: ModelReference) -> bytes:
-        """Read the file that the model would be loaded from."""
-        return locate_weights(reference.id, expected_sha256=reference.sha256).read_bytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +66,9 @@ class VQZ:
         """
         if file_size is None:
             file_size = len(pack(container))
-        vqz = cls(container, parse_header(container.header, file_size))
-        vqz._check_sections()
-        return vqz
+        parsed = parse_header(container.header, file_size)
+        check_sections(container, parsed)
+        return cls(container, parsed)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> VQZ:
@@ -129,29 +106,6 @@ class VQZ:
         with Path(path).open("rb") as stream:
             container = unpack(stream)
             return cls.from_container(container, stream.seek(0, io.SEEK_END))
-
-    def _check_sections(self) -> None:
-        frames = len(self.parsed.frames)
-        if bool(self.container.incompatible & EXACT_FEATURE) != (self.parsed.voxels is not None):
-            raise FormatError("feature bit 1 and the header's promise of voxels do not agree")
-        kinds = {section.kind for section in self.container.sections}
-        if bool(self.container.incompatible & HOLES_FEATURE) != (SectionKind.HOLES in kinds):
-            raise FormatError("feature bit 2 and the sections of holes do not agree")
-        for section in self.container.sections:
-            if section.frame >= frames:
-                raise FormatError(f"holds a section of frame {section.frame}, of {frames}")
-        for index, frame in enumerate(self.parsed.frames):
-            if not frame.is_constant:
-                for kind in LEVEL_KINDS:
-                    self.container.section(kind, index)
-            if self.parsed.voxels is not None:
-                self.container.section(SectionKind.RESIDUAL, index)
-            if self.container.has(SectionKind.HOLES, index) and (
-                frame.is_constant or frame.background is None
-            ):
-                raise FormatError(f"has holes without background, frame {index}")
-            if bool(frame.nonfinite) != self.container.has(SectionKind.NONFINITE, index):
-                raise FormatError(f"counts and places of non-finite voxels differ, frame {index}")
 
     @property
     def header(self) -> dict[str, Any]:
@@ -211,14 +165,7 @@ class VQZ:
 
     def streams(self, index: int) -> Streams:
         """Coded streams of a frame; all empty where it is constant."""
-        if self.parsed.frames[index].is_constant:
-            return Streams(b"", (b"", b"", b""))
-        has_mask = self.container.has(SectionKind.MASK, index)
-        fine, middle, coarse = (self.container.section(kind, index) for kind in LEVEL_KINDS)
-        mask = self.container.section(SectionKind.MASK, index) if has_mask else b""
-        has_holes = self.container.has(SectionKind.HOLES, index)
-        holes = self.container.section(SectionKind.HOLES, index) if has_holes else None
-        return Streams(mask, (fine, middle, coarse), holes)
+        return streams_of(self.container, self.parsed, index)
 
     def all_streams(self) -> list[Streams]:
         """Coded streams of every frame."""
@@ -329,35 +276,3 @@ class VQZ:
         from .region import read_region
 
         return read_region(self, region, device=device)
-
-
-def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Check a file without torch: checksums, header, and the codes against their hash.
-
-    Returns
-    -------
-    dict
-        ``codes_sha256``, ``model`` and ``frames``, and ``voxels_sha256`` of a file that promises
-        its voxels.
-
-    Raises
-    ------
-    OSError, FormatError, UnsupportedError, LimitExceededError, ModelUnavailableError
-    """
-    return verify_codes(VQZ.open(path))
-
-
-def verify_codes(vqz: VQZ) -> dict[str, Any]:
-    """Check the codes of a file that was read; see :func:`verify`."""
-    from .exact import decode_voxels
-
-    vqz.all_codes()
-    promise = vqz.parsed.voxels
-    if promise is not None:
-        decode_voxels(vqz)
-    return {
-        **({} if promise is None else {"voxels_sha256": promise.sha256}),
-        "codes_sha256": vqz.parsed.codes_sha256,
-        "model": vqz.parsed.model.id,
-        "frames": len(vqz.parsed.frames),
-    }

@@ -17,7 +17,7 @@ import pytest
 
 from vqcodec import VQZ, Archive
 from vqcodec.cli.main import main
-from vqcodec.formats.archive_writing import append_to_archive
+from vqcodec.formats.archive_opening import append_to_archive
 
 from .conftest import PAPER_SCAN, PATHS, WAVELET_SCAN
 

@@ -17,9 +17,9 @@ import pytest
 
 from vqcodec.errors import FormatError
 from vqcodec.formats import archive_writing
+from vqcodec.formats.archive_opening import append_to_archive, create_archive
 from vqcodec.formats.archive_reading import ArchiveFile
 from vqcodec.formats.archive_tables import Kind, ScanFacts
-from vqcodec.formats.archive_writing import append_to_archive, create_archive
 
 ROOT = Path(__file__).parents[2]
 FACTS = ScanFacts("0" * 64, {"psnr": 31.5})
@@ -178,7 +178,7 @@ def test_tables_take_a_bounded_part_of_the_file(
 LOOP = """
 import random, sys
 from vqcodec.formats.archive_tables import Kind, ScanFacts
-from vqcodec.formats.archive_writing import append_to_archive
+from vqcodec.formats.archive_opening import append_to_archive
 with append_to_archive(sys.argv[1], "test") as writer:
     number = int(sys.argv[2])
     print("ready", flush=True)

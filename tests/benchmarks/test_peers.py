@@ -34,6 +34,14 @@ def test_video_peers_round_trip_along_every_axis(name: str, axis: int) -> None:
     assert len(peer.encode(values, 45, axis)) < len(data)
 
 
+def test_more_cores_do_not_change_the_bytes_of_svt_av1() -> None:
+    peer = peers.parallel_peer()
+    skip_if_missing(peer)
+    values = made_scan(shape=(13, 66, 71)).values
+    assert peer.encode(values, 45, 0) == PEERS["SVT-AV1 p4"].encode(values, 45, 0)
+    assert peers.named_peers((peer.name,))[0].software() == peer.software()
+
+
 @pytest.mark.parametrize(
     ("name", "setting"),
     [("SPERR 3D", 1.2), ("SZ3", 0.02), ("JPEG 2000", 46), ("JPEG XL", 1), ("zfp", 0.1)],

@@ -27,7 +27,8 @@ from vqcodec.formats.sections import Section
 from vqcodec.formats.volumes import read_volume
 from vqcodec.frame_grids import DecodedFrame
 from vqcodec.registry import read_weights
-from vqcodec.vqz import VQZ, entropy_model_of, verify
+from vqcodec.verification import verify
+from vqcodec.vqz import VQZ, entropy_model_of
 
 from .places import (
     EIGHT_MODEL,
