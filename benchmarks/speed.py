@@ -160,10 +160,9 @@ def pair_table(found: Sequence[Pair]) -> Table:
     notes = (
         "vqcodec by default, peers at 0.825 % of float32; every run a process of its own, vqcodec "
         "and the peer in turns; medians. Seconds of the call alone, without imports (Python and "
-        "torch take about 3 s to start), loading of weights included; "
-        "memory is the peak of the process with Python, numpy and, for vqcodec, torch. Peers run "
-        "on one thread, as their settings say, unless their name says otherwise; vqcodec on what the "
-        "machine gives.",
+        "torch take about 3 s to start), loading of weights included; memory is the peak of the "
+        "process with Python, numpy and, for vqcodec, torch. Peers run on one thread, as their "
+        "settings say, unless their name says otherwise; vqcodec on what the machine gives.",
     )
     return Table("Time and memory beside peers", columns, tuple(rows), notes)
 
