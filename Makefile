@@ -13,7 +13,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 help:
 	@echo "make demo    compress the MNI152 T1 volume, decompress it, compare; see demo-out/"
 	@echo "make test    run the tests"
-	@echo "make check   linters, types, import rules, then the tests"
+	@echo "make check   linters, types, then the tests, which hold the import rules"
 	@echo "make minimal install without torch, and try what works so"
 	@echo "make results measure everything (hours); tables and plots in benchmarks/results/"
 	@echo "make fuzz    fuzz the readers for FUZZ_SECONDS=60 a target (Linux, Python 3.11 to 3.13)"
@@ -38,7 +38,6 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
 	$(PYTEST)
 
 minimal:

@@ -19,9 +19,11 @@ from .scan_choice import (
     json_option,
     loaded,
     model_option,
+    say,
     scan_options,
     write_document,
 )
+from .tables import mean, number
 
 FOOTNOTE = """\
 %, dB: rate in percent of float32 and foreground PSNR of the default model and effort. Other
@@ -76,31 +78,21 @@ def table(group: str, results: Sequence[Ablation], variants: Sequence[str]) -> s
     lines = [head + "".join(f"{name + ' bytes':>22}{'dB':>8}" for name in others)]
     for quality in QUALITIES:
         whole = [point for one in results if (point := one.at(WHOLE, quality)) is not None]
-        rate = averaged([point.percent for point in whole])
-        decibel = averaged([point.figures.psnr_foreground for point in whole])
-        line = f"{f'quality {quality:g}':<26}{_number(rate, '.4f'):>9}{_number(decibel, '.2f'):>8}"
+        rate = mean([point.percent for point in whole])
+        decibel = mean([point.figures.psnr_foreground for point in whole])
+        line = f"{f'quality {quality:g}':<26}{number(rate, '.4f'):>9}{number(decibel, '.2f'):>8}"
         for name in others:
-            grown = averaged([one.bytes_percent(name, quality) for one in results])
-            gained = averaged([one.decibels(name, quality) for one in results])
-            line += f"{_number(grown, '+.1f', ' %'):>22}{_number(gained, '+.2f'):>8}"
+            grown = mean([one.bytes_percent(name, quality) for one in results])
+            gained = mean([one.decibels(name, quality) for one in results])
+            line += f"{with_unit(grown):>22}{number(gained, '+.2f'):>8}"
         lines.append(line)
     last = f"{'BD-rate':<43}"
     for name in others:
-        difference = averaged([one.bd_rate(name) for one in results])
-        last += f"{_number(difference, '+.1f', ' %'):>22}{'':>8}"
+        difference = mean([one.bd_rate(name) for one in results])
+        last += f"{with_unit(difference):>22}{'':>8}"
     return "\n".join([*lines, last.rstrip()])
 
 
-def averaged(values: Sequence[float | None]) -> float | None:
-    """Mean; None where one of the values is missing."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def _number(value: float | None, form: str, unit: str = "") -> str:
-    return "-" if value is None else format(value, form) + unit
-
-
-def say(line: str) -> None:
-    """A line of progress."""
-    click.echo(f"  {line}", err=True)
+def with_unit(percent: float | None) -> str:
+    """A change in percent as text."""
+    return number(percent, "+.1f") + ("" if percent is None else " %")

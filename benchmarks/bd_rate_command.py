@@ -34,6 +34,7 @@ from .scan_choice import (
     json_option,
     loaded,
     model_option,
+    say,
     scan_options,
 )
 from .tables import as_text
@@ -157,8 +158,3 @@ def chosen_peers(names: tuple[str, ...]) -> list[Peer]:
     """Peers by name, all by default, in the order of the table."""
     wanted = [name for name in PEER_NAMES if not names or name in names]
     return [masked_peer() if name == MASKED_NAME else named_peers((name,))[0] for name in wanted]
-
-
-def say(line: str) -> None:
-    """A line of progress."""
-    click.echo(f"  {line}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -173,9 +174,12 @@ def lost_worker(study: Path, out: Path, workers: int, options: Sequence[str]) ->
         while not file.exists():
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         worker = [*dask, "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "1"]
         processes += [
-            subprocess.Popen([*worker, "--no-dashboard"], stdout=nobody, stderr=nobody)
+            subprocess.Popen(
+                [*worker, "--no-dashboard"], stdout=nobody, stderr=nobody, env=one_thread
+            )
             for _ in range(workers)
         ]
         started = time.monotonic()

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from vqcodec.cores import bound_cores
+
 from . import folders
 from .documents import Document, started, write
 from .folder_study import make_study
-from .machine import usable_cores
 from .scan_choice import json_option
 from .tables import Table
 
@@ -129,4 +130,4 @@ def _measured(
 
 def _doubling() -> tuple[int, ...]:
     """1, 2, 4 and so on, up to the number of cores."""
-    return tuple(2**power for power in range(usable_cores().bit_length()))
+    return tuple(2**power for power in range(bound_cores().bit_length()))

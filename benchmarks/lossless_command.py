@@ -9,8 +9,7 @@ import click
 
 from .documents import Document, data_hashes, show, started, write
 from .lossless import LosslessResult, coders, measured, stored_integers, table
-from .morphometry_command import chosen_scans
-from .scan_choice import json_option, scan_options
+from .scan_choice import chosen_scans, json_option, scan_options
 from .scans import DataFolderError
 
 

@@ -9,6 +9,8 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
+from vqcodec.cores import bound_cores
+
 PACKAGES = (
     *("vqcodec", "numpy", "scipy", "torch", "constriction", "nibabel"),
     *("imagecodecs", "pytorch-msssim", "zstandard", "dipy", "antspyx", "nilearn", "bjontegaard"),
@@ -22,7 +24,7 @@ def machine() -> dict[str, str]:
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit(),
         "processor": processor(),
-        "cores": str(usable_cores()),
+        "cores": str(bound_cores()),
         "memory": memory(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -66,13 +68,6 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory() -> str:

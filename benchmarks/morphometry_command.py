@@ -24,14 +24,14 @@ from .morphometry import (
 from .morphometry_report import notes, plots, tables
 from .own_curve import OURS, OwnCodec, findable, identity_of_model, own_codec
 from .peers import Peer, named_peers
-from .report import REFERENCE_GROUP
 from .scan_choice import (
+    chosen_scans,
     device_option,
     effort_option,
     json_option,
-    listed,
     loaded,
     model_option,
+    say,
     scan_options,
 )
 from .scans import Entry, Scan
@@ -40,7 +40,6 @@ from .segmentation import SEGMENTERS, SegmentationError, Segmenter, segmented
 RATES = (0.2, 0.35, 0.825)
 PEERS = ("SVT-AV1 p4", "x265 slow", "SPERR 3D", "JPEG 2000")
 RESCANS = (("oasis_1003", "oasis_1023"),)
-QUICK_SCANS = ("oasis_1003", "oasis_1023")
 QUICK_RATES = (0.35,)
 QUICK_PEERS = ("SVT-AV1 p4",)
 
@@ -119,15 +118,6 @@ def morphometry_command(
     show(finished)
 
 
-def chosen_scans(splits: Sequence[str], subjects: Sequence[str], quick: bool) -> list[Entry]:
-    """Scans asked for; the reference ones, which have manual labels, by default."""
-    if subjects or splits:
-        return listed(splits, subjects)
-    if quick:
-        return listed((), QUICK_SCANS)
-    return [entry for entry in listed(("test",)) if entry.group == REFERENCE_GROUP]
-
-
 def scan_results(
     entry: Entry,
     scan: Scan,
@@ -180,8 +170,3 @@ def found_floors(seen: Mapping[str, Scan], segmenter: Segmenter, missing: list[s
         except (RuntimeError, ImportError) as error:  # what fails to segment: the former
             missing.append(f"rescan floor: {error}")
     return floors
-
-
-def say(line: str) -> None:
-    """A line of progress."""
-    click.echo(f"  {line}", err=True)

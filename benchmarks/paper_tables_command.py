@@ -12,11 +12,10 @@ from vqcodec.errors import ModelUnavailableError, VqzError
 
 from .coded_files import own_file
 from .documents import Document, data_hashes, show, started, write
-from .morphometry_command import chosen_scans
 from .own_curve import OwnCodec, identity_of_model, own_codec
 from .paper_tables import TRAINED, Batches, PaperFigures, both_on_grids, both_tables, measured
 from .rate_distortion import DEFAULT_LIMIT
-from .scan_choice import device_option, json_option, loaded, scan_options
+from .scan_choice import chosen_scans, device_option, json_option, loaded, scan_options
 from .scans import DataFolderError, Scan
 from .segmentation import SEGMENTERS, Segmenter
 

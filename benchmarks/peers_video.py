@@ -39,6 +39,8 @@ class VideoEncoder:
         Encoder options with ``{setting}`` where the rate factor goes.
     version_pattern : str
         Where the library states its version on stderr.
+    threads : int
+        Of ffmpeg, which decodes with them; 0 for as many as there are cores.
     """
 
     encoder: str
@@ -47,6 +49,7 @@ class VideoEncoder:
     chroma: bool
     options: tuple[str, ...]
     version_pattern: str
+    threads: int = 1
 
     def encode(self, values: NDArray[np.float32], setting: float, axis: int) -> bytes:
         """Code [0, 1] values of shape ``(X, Y, Z)`` with the slices of ``axis`` as frames."""
@@ -55,12 +58,21 @@ class VideoEncoder:
         raw = self._with_chroma(frames).tobytes()
         size = f"{frames.shape[2]}x{frames.shape[1]}"
         source = ("-f", "rawvideo", "-pix_fmt", self.pixels, "-s", size, "-r", "25", "-i", "-")
-        sink = ("-threads", "1", "-c:v", self.encoder, *options, "-f", self.container, "-")
+        sink = (
+            "-threads",
+            str(self.threads),
+            "-c:v",
+            self.encoder,
+            *options,
+            "-f",
+            self.container,
+            "-",
+        )
         return run_ffmpeg([*source, *sink], raw)
 
     def decode(self, data: bytes, shape: tuple[int, ...], axis: int) -> NDArray[np.float32]:
         """The volume of ``shape`` back from `encode`'s bytes, float32 in [0, 1]."""
-        source = ("-threads", "1", "-f", self.container, "-i", "-")
+        source = ("-threads", str(self.threads), "-f", self.container, "-i", "-")
         raw = run_ffmpeg([*source, "-f", "rawvideo", "-pix_fmt", self.pixels, "-"], data)
         count, height, width = frame_shape(shape, axis)
         planes = np.frombuffer(raw, "<u2").reshape(count, -1)
@@ -81,7 +93,8 @@ class VideoEncoder:
 
     def software(self) -> str:
         """Versions of ffmpeg and of the encoder library, and the options used."""
-        return f"{ffmpeg_version()}; {library_version(self)}; {' '.join(self.options)}"
+        threads = "" if self.threads == 1 else f" -threads {self.threads}"
+        return f"{ffmpeg_version()}; {library_version(self)}; {' '.join(self.options)}{threads}"
 
     def _with_chroma(self, frames: NDArray[np.uint16]) -> NDArray[np.uint16]:
         flat = frames.reshape(frames.shape[0], -1)
@@ -153,7 +166,9 @@ SVT_AV1 = VideoEncoder(
 )
 #: The same bytes, sooner: for timings beside a codec that uses all cores, too.
 SVT_AV1_ALL_CORES = replace(
-    SVT_AV1, options=tuple(option.replace("lp=1", "lp=0") for option in SVT_AV1.options)
+    SVT_AV1,
+    options=tuple(option.replace("lp=1", "lp=0") for option in SVT_AV1.options),
+    threads=0,
 )
 X265 = VideoEncoder(
     encoder="libx265",

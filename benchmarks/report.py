@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .curves import Figures
 from .own_curve import OURS
 from .rate_distortion import DEFAULT_LIMIT, Result
+from .tables import mean, number
 
 REFERENCE_GROUP = "oasis"
 REFERENCE_SCANS = 10
@@ -42,17 +43,12 @@ def averaged(results: Sequence[Result], group: str, codec: str, asked: float | N
         group=group,
         codec=codec,
         asked=asked,
-        percent=_mean([result.percent for result in chosen]),
+        percent=mean([result.percent for result in chosen]),
         figures=_mean_figures([result.figures for result in chosen]),
-        encode_seconds=_mean([result.encode_seconds for result in chosen]),
-        decode_seconds=_mean([result.decode_seconds for result in chosen]),
+        encode_seconds=mean([result.encode_seconds for result in chosen]),
+        decode_seconds=mean([result.decode_seconds for result in chosen]),
         note=missing or ("" if chosen else "not measured"),
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _mean_figures(figures: Sequence[Figures | None]) -> Figures | None:
@@ -63,7 +59,7 @@ def _mean_figures(figures: Sequence[Figures | None]) -> Figures | None:
         psnr_foreground=sum(one.psnr_foreground for one in known) / len(known),
         psnr=sum(one.psnr for one in known) / len(known),
         ms_ssim=sum(one.ms_ssim for one in known) / len(known),
-        ms_ssim_paper=_mean([one.ms_ssim_paper for one in known]),
+        ms_ssim_paper=mean([one.ms_ssim_paper for one in known]),
         max_error=sum(one.max_error for one in known) / len(known),
     )
 
@@ -149,15 +145,15 @@ def _scan_lines(results: Sequence[Result], asked: float | None) -> str:
 
 def _scan_line(results: Sequence[Result], codecs: Sequence[str]) -> str:
     by_codec = {result.codec: result for result in results}
-    line = f"{results[0].scan:<26}{_number(results[0].percent, '.4f'):>8}"
+    line = f"{results[0].scan:<26}{number(results[0].percent, '.4f'):>8}"
     for codec in codecs:
         figures = by_codec[codec].figures if codec in by_codec else None
         line += f"{_figure(figures, 'psnr_foreground', '.2f'):>13}"
     if OURS in by_codec:
         ours = by_codec[OURS]
         line += f"{_figure(ours.figures, 'ms_ssim', '.5f'):>10}"
-        line += f"{_number(ours.encode_seconds, '.1f'):>7}"
-        line += f"{_number(ours.decode_seconds, '.1f'):>7}"
+        line += f"{number(ours.encode_seconds, '.1f'):>7}"
+        line += f"{number(ours.decode_seconds, '.1f'):>7}"
     return line
 
 
@@ -171,23 +167,19 @@ def _mean_lines(results: Sequence[Result], asked: float | None) -> str:
     return "\n".join(lines)
 
 
-def _mean_line(mean: Result) -> str:
-    figures = mean.figures
+def _mean_line(result: Result) -> str:
+    figures = result.figures
     return (
-        f"{mean.codec:<26}{_number(mean.percent, '.4f'):>8}"
+        f"{result.codec:<26}{number(result.percent, '.4f'):>8}"
         f"{_figure(figures, 'psnr_foreground', '.2f'):>13}"
         f"{_figure(figures, 'psnr', '.2f'):>10}"
         f"{_figure(figures, 'ms_ssim', '.5f'):>10}"
         f"{_figure(figures, 'ms_ssim_paper', '.5f'):>13}"
         f"{_figure(figures, 'max_error', '.3f'):>9}"
-        f"{_number(mean.encode_seconds, '.1f'):>7}{_number(mean.decode_seconds, '.1f'):>7}"
-        + (f"  {mean.note}" if mean.note else "")
+        f"{number(result.encode_seconds, '.1f'):>7}{number(result.decode_seconds, '.1f'):>7}"
+        + (f"  {result.note}" if result.note else "")
     )
 
 
 def _figure(figures: Figures | None, name: str, form: str) -> str:
-    return "-" if figures is None else _number(getattr(figures, name), form)
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    return "-" if figures is None else number(getattr(figures, name), form)

@@ -13,6 +13,7 @@ import click
 from . import scans
 from .report import REFERENCE_GROUP
 
+QUICK_SCANS = ("oasis_1003", "oasis_1023")
 OTHER_SOURCES = ("ds000011_sub-11", "ds000011_sub-12", "ds002748_sub-61")
 
 
@@ -102,3 +103,17 @@ def write_document(output: Path | None, document: Mapping[str, Any]) -> None:
         partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
         partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         partial.replace(output)
+
+
+def chosen_scans(splits: Sequence[str], subjects: Sequence[str], quick: bool) -> list[scans.Entry]:
+    """Scans asked for; the reference ones, which have manual labels, by default."""
+    if subjects or splits:
+        return listed(splits, subjects)
+    if quick:
+        return listed((), QUICK_SCANS)
+    return [entry for entry in listed(("test",)) if entry.group == REFERENCE_GROUP]
+
+
+def say(line: str) -> None:
+    """Print a line of progress."""
+    click.echo(f"  {line}", err=True)

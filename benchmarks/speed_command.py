@@ -11,11 +11,10 @@ import click
 from .coded_files import bracket, setting_for
 from .curves import OutsideCurveError, stream, usable
 from .documents import Document, data_hashes, show, started, write
-from .morphometry_command import chosen_scans, say
 from .own_curve import OURS
 from .peers import Peer, named_peers
 from .rate_distortion import DEFAULT_LIMIT
-from .scan_choice import json_option, loaded, scan_options
+from .scan_choice import chosen_scans, json_option, loaded, say, scan_options
 from .scans import Scan
 from .speed import (
     Contender,

@@ -129,7 +129,8 @@ def compress(
     if strip and not (quiet or as_json or dry_run):
         put(f"vqz: note: {FACES}", sys.stderr)
     if folder is not None:
-        from .folder_run import FolderRun, matcher, plan_folder, plan_run, run_folder
+        from .folder_plan import matcher, plan_run
+        from .folder_run import FolderRun, plan_folder, run_folder
 
         plan = plan_run(
             volumes,

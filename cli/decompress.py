@@ -111,7 +111,8 @@ def decompress(
         make_folders=output_dir is not None,
     )
     if folder is not None:
-        from .folder_run import FolderRun, plan_folder, plan_run, run_folder
+        from .folder_plan import plan_run
+        from .folder_run import FolderRun, plan_folder, run_folder
 
         plan = plan_run(
             files,

@@ -24,12 +24,10 @@ from .console import Console
 from .exits import Code, Failed, explain, writing
 from .folder_bar import folder_bar
 from .folder_options import FolderOptions
-from .folder_plan import Plan, matcher, plan_run
+from .folder_plan import Plan
 from .folder_summary import summary_lines
 from .folder_work import Convert, Task, perform, perform_or_retry
 from .names import check_target
-
-__all__ = ["FolderRun", "matcher", "plan_folder", "plan_run", "run_folder"]
 
 
 @dataclass(frozen=True)

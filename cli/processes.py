@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 
+from ..cores import bound_cores
 from .exits import Code, Failed, Terminated, end_on_signal
 from .outcomes import AnyJob, Outcome, Record, attempt, failure
 
@@ -75,7 +76,7 @@ def _alone(work: Callable[[AnyJob], Record], job: AnyJob) -> Outcome:
 
 
 def _executor(workers: int) -> ProcessPoolExecutor:
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, bound_cores() // workers)
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, context, _start_worker, (threads,))
 

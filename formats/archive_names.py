@@ -31,6 +31,16 @@ def check_name(name: str, error: Callable[[str], Exception] = FormatError) -> No
         raise error(f"{name!r} cannot be the name of a member: {fault}")
 
 
+def weights_name(sha256: str) -> str:
+    """Member that holds the weights of an identity."""
+    return f"{sha256}.safetensors"
+
+
+def entry_name(sha256: str) -> str:
+    """Member that says what is known of the model of an identity."""
+    return f"{sha256}.json"
+
+
 def are_plain(names: Sequence[str]) -> bool:
     """Whether none of many names has a fault; quick, and silent about which one has.
 

@@ -93,7 +93,7 @@ class Container:
             raise FormatError(f"{described(kind, frame)} is missing") from None
 
 
-def _check_entries(entries: Sequence[SectionEntry], preamble: Preamble, limits: Limits) -> None:
+def _check_layout(entries: Sequence[SectionEntry], preamble: Preamble, limits: Limits) -> None:
     check_entries(entries, limits)
     if preamble.prefix_length + sum(entry.length for entry in entries) != preamble.file_size:
         raise FormatError("section lengths do not add up to the file size")
@@ -124,7 +124,7 @@ def pack(container: Container, limits: Limits = DEFAULT_LIMITS) -> bytes:
     file_size = preamble.prefix_length + sum(entry.length for entry in entries)
     preamble = preamble._replace(file_size=file_size)
     check_preamble(preamble, limits)
-    _check_entries(entries, preamble, limits)
+    _check_layout(entries, preamble, limits)
     data = (section.data for section in sections)
     return b"".join((pack_preamble(preamble), sealed(header), table, *data))
 
@@ -156,7 +156,7 @@ def read_prefix(source: bytes | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Pr
         if not isinstance(header, dict):
             raise FormatError("header is not a JSON object")
         entries = read_table(stream, preamble.section_count)
-    _check_entries(entries, preamble, limits)
+    _check_layout(entries, preamble, limits)
     return Prefix(
         header=header,
         entries=tuple(entries),

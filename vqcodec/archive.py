@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import __version__
-from .archive_building import ArchiveBuilder, weights_name
+from .archive_building import ArchiveBuilder
 from .errors import FormatError, ModelUnavailableError
+from .formats.archive_names import weights_name
 from .formats.archive_opening import append_to_archive, create_archive
 from .formats.archive_reading import ArchiveFile
 from .formats.archive_tables import VISIBLE, Kind, Member, ScanFacts

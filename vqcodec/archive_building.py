@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .formats.archive_names import entry_name, weights_name
 from .formats.archive_tables import Kind, ScanFacts
 from .formats.archive_writing import ArchiveWriter
 from .formats.canonical_json import canonical_json
@@ -85,12 +86,7 @@ class ArchiveBuilder:
         data = vqz.models.weights_file(reference)
         self._writer.add(name, Kind.WEIGHTS, data)
         entry = canonical_json(_entry_of(model, len(data)))
-        self._writer.add(f"{reference.sha256}.json", Kind.MODEL_ENTRY, entry)
-
-
-def weights_name(sha256: str) -> str:
-    """Member that holds the weights of an identity."""
-    return f"{sha256}.safetensors"
+        self._writer.add(entry_name(reference.sha256), Kind.MODEL_ENTRY, entry)
 
 
 def _entry_of(model: LoadedModel, size: int) -> dict[str, Any]:

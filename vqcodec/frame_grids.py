@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from .entropy.code_coder import decode_codes
 from .entropy.code_model import CodeModel, code_model
 from .entropy.context_model import ContextModel, context_model
-from .entropy.frame import (
-    Streams,
-    decode_background,
-    decode_foreground,
-    decode_frame_codes,
-    decode_levels,
-)
+from .entropy.frame import Streams, decode_background, decode_foreground, decode_frame_codes
 from .entropy.level_contexts import Coefficients, frame_geometry
+from .entropy.levels import decode_levels
 from .entropy.tiling import tile_places
 from .errors import FormatError, ModelUnavailableError
 from .grids import ZERO_ENTRY, CodeStatistics, Grid, grids_of

@@ -65,6 +65,11 @@ def padded_to_four(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(max(4, -(-n // 4) * 4) for n in shape)
 
 
+def pads_to_four(shape: Sequence[int]) -> list[tuple[int, int]]:
+    """Samples to add before and after each axis, for sides of `padded_to_four`."""
+    return [(0, padded - n) for padded, n in zip(padded_to_four(shape), shape, strict=True)]
+
+
 def split_shapes(shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Shape of one band of each split, finest first, for a volume of ``shape``."""
     shapes = []
@@ -75,8 +80,3 @@ def split_shapes(shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
         current = tuple(n // 4 for n in padded)
         shapes.append(current)
     return tuple(shapes)
-
-
-def grid_shapes(shape: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """Sites of each grid level (fine, middle, coarse) for a volume of ``shape``."""
-    return split_shapes(shape)[1::2]

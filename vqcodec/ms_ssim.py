@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .boxes import bounding_box
+from .cores import usable_cores
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW_LENGTH = 11
@@ -19,7 +20,7 @@ CONTRAST_CONSTANT = 0.03**2
 
 #: So that what is computed of a block stays in a core's cache.
 BLOCK_ELEMENTS = 1 << 17
-BLOCKS_AT_ONCE = 2
+MOST_THREADS = 2
 
 Volume = NDArray[Any]
 Single = NDArray[np.float32]
@@ -135,7 +136,7 @@ def _ssim_terms(ours: Single, theirs: Single) -> tuple[float, float]:
         planes = slice(start, min(start + thickness, computed[0]) + overhang)
         return _block_sums(ours[planes], theirs[planes], windows)
 
-    with ThreadPoolExecutor(BLOCKS_AT_ONCE, "ms-ssim") as pool:
+    with ThreadPoolExecutor(min(MOST_THREADS, usable_cores()), "ms-ssim") as pool:
         blocks = list(pool.map(sums, range(0, computed[0], thickness)))
     similarity, contrast = (sum(part) for part in zip(*blocks, strict=True))
     equal = count - math.prod(computed)

@@ -18,8 +18,8 @@ from .vqz import VQZ
 def read_back(vqz: VQZ, model: EntropyModel, written: Sequence[DecodedFrame]) -> Iterator[None]:
     """Decode a file's streams in a thread, and hold them against what was written to them.
 
-    Entropy decoding keeps one core busy, synthesis and restoration (what the block does) the
-    others.
+    Where entropy decoding leaves a core idle, what the block does (synthesis, restoration) takes
+    it, and the other way round.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def test_more_cores_do_not_change_the_bytes_of_svt_av1() -> None:
     skip_if_missing(peer)
     values = made_scan(shape=(13, 66, 71)).values
     assert peer.encode(values, 45, 0) == PEERS["SVT-AV1 p4"].encode(values, 45, 0)
-    assert peers.named_peers((peer.name,))[0].software() == peer.software()
+    assert peer.software() == PEERS["SVT-AV1 p4"].software().replace("lp=1", "lp=0 -threads 0")
 
 
 @pytest.mark.parametrize(

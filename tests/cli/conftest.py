@@ -16,6 +16,7 @@ import pytest
 
 import vqcodec
 from vqcodec.cli.main import main
+from vqcodec.formats.atomic import write_atomically
 from vqcodec.formats.canonical_json import canonical_json
 from vqcodec.formats.container import Container, pack, unpack
 from vqcodec.formats.sections import Section, SectionKind
@@ -52,7 +53,7 @@ class StandInVqz:
         return pack(self.container)
 
     def save(self, path: Path, overwrite: bool = False) -> None:
-        vqcodec.formats.atomic.write_atomically(path, self.to_bytes(), overwrite)
+        write_atomically(path, self.to_bytes(), overwrite)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StandInVqz:

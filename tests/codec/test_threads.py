@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import vqcodec
+import vqcodec.entropy.batches
+from tests.codec.phantoms import head
 from vqcodec.archive import Archive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +70,17 @@ def test_coding_in_threads() -> None:
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert all(pool.map(work, range(THREADS)))
+
+
+def test_cores_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = head((140, 70, 36)).astype(np.float32)
+    files, volumes = [], []
+    for cores in (1, 3):
+        monkeypatch.setattr(vqcodec.entropy.batches, "usable_cores", lambda cores=cores: cores)
+        files.append(vqcodec.encode(array, quality=5, force=True, device="cpu").to_bytes())
+        volumes.append(vqcodec.decode(vqcodec.VQZ.from_bytes(files[0]), device="cpu"))
+    assert files[0] == files[1]
+    assert np.array_equal(volumes[0], volumes[1])
 
 
 def test_the_first_use_of_a_model_in_threads() -> None:

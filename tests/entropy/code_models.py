@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.golden.tiny_codes import Widths, code_tensors, mask_tensors, powers
-from vqcodec.entropy.code_coder import CodedLevels, FixedCodes, encode_codes
+from vqcodec.entropy.code_coder import CodedLevels, Codes, encode_codes
 from vqcodec.entropy.code_model import CodeModel, code_model
 from vqcodec.frame_grids import padded_foreground
 
@@ -18,6 +19,25 @@ Tensors = dict[str, NDArray[Any]]
 LEVELS = ("fine", "middle", "coarse")
 SIDES = {"fine": 4, "middle": 16, "coarse": 64}
 LARGEST_LAST = (1 << 46) // 4096 // 2
+
+
+@dataclass(frozen=True)
+class FixedCodes:
+    """A picker whose codes ``(stages, d, h, w)`` are settled."""
+
+    codes: Codes
+
+    @property
+    def stages(self) -> int:
+        """Codes a site."""
+        return len(self.codes)
+
+    def pick(
+        self, stage: int, sites: NDArray[np.intp], shares_NK: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """What was settled."""
+        picked: NDArray[np.int64] = self.codes[stage].reshape(-1)[sites].astype(np.int64)
+        return picked
 
 
 def random_tensors(seed: int, hidden: int | None = None) -> Tensors:

@@ -9,7 +9,7 @@ import numpy as np
 from tests.small_reader.coefficients import LATTICES, Split
 from vqcodec.entropy.coder import CodedSplit, Phase, encode_split
 from vqcodec.entropy.context_model import ContextModel
-from vqcodec.entropy.frame import LARGEST_VALUE
+from vqcodec.entropy.levels import LARGEST_VALUE
 from vqcodec.entropy.neighbourhood import lattice_of
 from vqcodec.entropy.split_context import Ancestors, SplitContext, parent_border
 from vqcodec.entropy.stream import Encoder

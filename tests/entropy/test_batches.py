@@ -1,57 +1,90 @@
-"""Batches of tiles: every tile once, as many at a time as there are cores, errors passed on."""
+"""Batches of tiles: every tile once, on as many cores as there are, and stopped by an error."""
 
 from __future__ import annotations
 
-import os
 import threading
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vqcodec.entropy import batches
-from vqcodec.entropy.batches import MOST_THREADS, TILES_AT_ONCE, in_batches, usable_cores
+from vqcodec.entropy.batches import MOST_THREADS, TILES_AT_ONCE, Batch, Check, dealt, in_batches
 from vqcodec.entropy.tiling import tile_places
+
+EIGHT = tile_places((128, 128, 128))
 
 
 @given(st.tuples(*[st.integers(1, 400)] * 3), st.integers(1, 20))
 def test_every_tile_is_in_one_batch(shape: tuple[int, int, int], cores: int) -> None:
     places = tile_places(shape)
-    seen: list[tuple[tuple[int, int, int], ...]] = []
+    seen: list[Batch] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches, "usable_cores", lambda: cores)
-        in_batches(places, seen.append)
+        in_batches(places, lambda batch, _check: seen.append(batch))
     assert sorted(place for batch in seen for place in batch) == sorted(places)
     assert all(batch == tuple(sorted(batch)) for batch in seen)
     threads = min(cores, MOST_THREADS)
     assert max(map(len, seen)) <= max(1, -(-TILES_AT_ONCE // threads))
 
 
+def test_no_batch_gets_an_edge_of_the_volume_or_its_middle() -> None:
+    for sides, count in (((1, 4, 2), 2), ((1, 4, 3), 3), ((1, 4, 4), 4)):
+        shape = tuple(64 * side for side in sides)
+        for batch in dealt(tile_places(shape), count):
+            assert len({x for _, _, x in batch}) > 1
+
+
 def test_no_tiles_are_no_work() -> None:
-    in_batches([], pytest.fail)
+    in_batches([], lambda _batch, _check: pytest.fail("there is nothing to do"))
 
 
 def test_cores_work_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "usable_cores", lambda: 2)
     both = threading.Barrier(2, timeout=60)
-    in_batches(tile_places((128, 64, 64)), lambda _: both.wait() and None)
+
+    def work(_batch: Batch, _check: Check) -> None:
+        both.wait()
+
+    in_batches(EIGHT, work)
 
 
-def test_what_a_batch_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_core_works_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "usable_cores", lambda: 1)
+    threads = []
+    in_batches(EIGHT, lambda _batch, _check: threads.append(threading.current_thread()))
+    assert threads == [threading.current_thread()]
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_a_batch_that_fails_stops_the_others(failing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "usable_cores", lambda: 4)
+    wanted = dealt(EIGHT, 4)[failing]
+
+    def work(batch: Batch, check: Check) -> None:
+        if batch == wanted:
+            raise ValueError("is damaged")
+        while True:
+            check()
+            time.sleep(0.001)
+
+    with pytest.raises(ValueError, match="is damaged"):
+        in_batches(EIGHT, work)
+
+
+def test_an_interrupt_stops_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "usable_cores", lambda: 2)
 
-    def fails(places: tuple[tuple[int, int, int], ...]) -> None:
-        raise ValueError(f"tile {places[0]}")
+    def interrupted(_tasks: object) -> object:
+        raise KeyboardInterrupt
 
-    with pytest.raises(ValueError, match=r"tile \(0, 0, 0\)"):
-        in_batches(tile_places((200, 200, 200)), fails)
+    monkeypatch.setattr(batches, "as_completed", interrupted)
 
+    def endless(_batch: Batch, check: Check) -> None:
+        while True:
+            check()
+            time.sleep(0.001)
 
-@pytest.mark.parametrize(
-    ("value", "most"), [("1", 1), ("2,1", 2), ("", 1 << 20), ("many", 1 << 20), ("0", 1 << 20)]
-)
-def test_cores_are_those_that_openmp_may_use(
-    value: str, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert 1 <= usable_cores() <= min(most, os.cpu_count() or 1)
+    with pytest.raises(KeyboardInterrupt):
+        in_batches(EIGHT, endless)

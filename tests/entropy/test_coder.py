@@ -10,7 +10,7 @@ from tests.small_reader.coefficients import columns
 from tests.small_reader.tiles import WideSums, is_inside
 from vqcodec.entropy.coder import decode_split
 from vqcodec.entropy.context_model import ContextModel
-from vqcodec.entropy.frame import LARGEST_VALUE
+from vqcodec.entropy.levels import LARGEST_VALUE
 from vqcodec.entropy.neighbourhood import (
     INPUTS,
     INPUTS_WITH_WIDE,

@@ -13,15 +13,9 @@ from tests.small_reader.geometry import coded_coefficients, foreground_eighths
 from tests.small_reader.tiles import is_inside
 from vqcodec.entropy.coder import Phase
 from vqcodec.entropy.context_model import ContextModel
-from vqcodec.entropy.frame import (
-    LARGEST_VALUE,
-    Streams,
-    decode_frame_codes,
-    decode_levels,
-    encode_foreground,
-    encode_levels,
-)
+from vqcodec.entropy.frame import Streams, decode_frame_codes, encode_foreground
 from vqcodec.entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
+from vqcodec.entropy.levels import LARGEST_VALUE, decode_levels, encode_levels
 from vqcodec.entropy.neighbourhood import lattice_of
 from vqcodec.entropy.split_model import SplitModel
 from vqcodec.entropy.tiling import Tiling, tile_places
@@ -151,6 +145,26 @@ def test_batches_of_tiles_change_nothing(
     assert levels == expected
     check_same(again, written)
     check_same(decode_levels(tiles_model, geometry, 100, levels), written)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_what_fails_in_a_tile_is_raised(
+    tiles_model: ContextModel, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    geometry = frame_geometry(mask_of((2, 66, 200), 2 + 6 * 7))
+    low_pass = np.zeros(geometry.fractions[-1].shape, np.int32)
+    monkeypatch.setattr(vqcodec.entropy.batches, "usable_cores", lambda: cores)
+
+    def fails_in_the_fine_level(split: int, *_: object):  # type: ignore[no-untyped-def]
+        def quantise(at: Phase) -> np.ndarray:
+            if split == 0 and at.band == 3:
+                raise ValueError("no such value")
+            return np.zeros(len(at.coded), np.int64)
+
+        return quantise
+
+    with pytest.raises(ValueError, match="no such value"):
+        encode_levels(tiles_model, geometry, 100, low_pass, fails_in_the_fine_level)
 
 
 @pytest.mark.parametrize(("name", "size"), [("model", 40.0), ("tiles_model", 40.0)])

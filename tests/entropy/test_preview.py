@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.small_reader import holes as small_reader
-from vqcodec.entropy.frame import LARGEST_VALUE
 from vqcodec.entropy.level_contexts import Coefficients, frame_geometry
+from vqcodec.entropy.levels import LARGEST_VALUE
 from vqcodec.entropy.preview import (
     LEVEL_RANGE,
     OCTAVE_FRACTIONS,

@@ -12,8 +12,8 @@ from tests.golden.tiny_tiles import tiny_tiles_tensors
 from tests.golden.tiny_trellis import tiny_eight_states_tensors, tiny_trellis_tensors
 from vqcodec.entropy.coder import Phase, decode_split, encode_split
 from vqcodec.entropy.context_model import ContextModel, context_model
-from vqcodec.entropy.frame import decode_levels, encode_levels
 from vqcodec.entropy.level_contexts import frame_geometry
+from vqcodec.entropy.levels import decode_levels, encode_levels
 from vqcodec.entropy.neighbourhood import lattice_of
 from vqcodec.entropy.stream import Decoder, Encoder
 from vqcodec.entropy.tiling import tile_places

@@ -45,7 +45,7 @@ def test_what_is_not_loaded(statement: str, unwanted: set[str]) -> None:
     assert loaded_by(statement) & unwanted == set()
 
 
-def test_no_module_imports_from_a_layer_above() -> None:
+def test_import_rules_hold() -> None:
     pytest.importorskip("importlinter")
     command = [
         sys.executable,

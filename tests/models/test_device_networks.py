@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import vqcodec.codec
 import vqcodec.coding
+import vqcodec.entropy.batches
 import vqcodec.models.device_networks
 from tests.codec.phantoms import head
 from tests.entropy.test_network import INPUTS, inputs_for, networks_near_the_bounds
@@ -50,12 +51,13 @@ def test_outputs_are_those_of_the_cpu(seed: int, count: int) -> None:
         assert np.array_equal(on_device.outputs(number, columns, inputs), expected)
 
 
-@pytest.mark.parametrize("at_once", [1 << 16, 1000])
-def test_files_are_the_same(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+@pytest.mark.parametrize(("at_once", "cores"), [(1 << 16, 1), (1000, 2)])
+def test_files_are_the_same(monkeypatch: pytest.MonkeyPatch, at_once: int, cores: int) -> None:
     array = head((70, 40, 36)).astype(np.float32)
     expected = encode(array, quality=5, force=True, device="cpu")
     voxels = decode_volume(expected, device="cpu").array
     monkeypatch.setattr(vqcodec.models.device_networks, "POSITIONS_AT_ONCE", at_once)
+    monkeypatch.setattr(vqcodec.entropy.batches, "usable_cores", lambda: cores)
     for module in (vqcodec.codec, vqcodec.coding):
         monkeypatch.setattr(module, "network_on", placed)
     found = encode(array, quality=5, force=True, device="cpu")

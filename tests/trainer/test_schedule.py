@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from vqcodec.trainer.schedule import CosineRestarts, WeightAverage, cosine_restarts
+from vqcodec.trainer.schedule import CosineRestarts, WeightAverage
 
 
 def test_course_of_the_authors() -> None:
@@ -42,7 +42,9 @@ def test_within_a_cycle_it_only_falls() -> None:
 def test_scheduler_resumes() -> None:
     def start() -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
         optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], 1e-4)
-        return optimizer, cosine_restarts(optimizer, CosineRestarts(first_steps=8))
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(
+            optimizer, CosineRestarts(first_steps=8)
+        )
 
     optimizer, scheduler = start()
     rates = []

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from vqcodec.trainer.augmentation import (
-    NO_AUGMENTATION,
     AugmentationSettings,
     bias_field,
     draw_patch,
@@ -17,6 +16,16 @@ from vqcodec.trainer.pack import Pack
 from vqcodec.trainer.synthetic import synthetic_patch
 
 ALWAYS = AugmentationSettings(affine=1.0, bias_share=1.0, gamma_share=1.0, noise_share=1.0)
+
+NO_AUGMENTATION = AugmentationSettings(
+    flip=False,
+    permute=False,
+    affine=0.0,
+    brightness=0.0,
+    gamma_share=0.0,
+    bias_share=0.0,
+    noise_share=0.0,
+)
 
 
 @pytest.fixture

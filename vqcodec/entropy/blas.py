@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from threading import Lock
 
 from threadpoolctl import ThreadpoolController
@@ -32,9 +31,7 @@ class _SharedLimit:
                 self._held.close()
 
 
-@lru_cache(maxsize=1)
-def _shared_limit() -> _SharedLimit:
-    return _SharedLimit()
+_LIMIT = _SharedLimit()
 
 
 @contextmanager
@@ -44,9 +41,8 @@ def one_blas_thread() -> Iterator[None]:
     The context networks are many small products; on cores that others use, too, decoding took
     three times as long with two threads as with one.
     """
-    limit = _shared_limit()
-    limit.take()
+    _LIMIT.take()
     try:
         yield
     finally:
-        limit.release()
+        _LIMIT.release()

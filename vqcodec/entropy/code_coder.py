@@ -48,25 +48,6 @@ Chooser = Callable[[str, Mapping[str, Codes]], Picker]
 
 
 @dataclass(frozen=True)
-class FixedCodes:
-    """A picker whose codes ``(stages, d, h, w)`` are settled."""
-
-    codes: Codes
-
-    @property
-    def stages(self) -> int:
-        """Codes a site."""
-        return len(self.codes)
-
-    def pick(
-        self, stage: int, sites: NDArray[np.intp], shares_NK: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """What was settled."""
-        picked: NDArray[np.int64] = self.codes[stage].reshape(-1)[sites].astype(np.int64)
-        return picked
-
-
-@dataclass(frozen=True)
 class CodedLevels:
     """Streams, and the whole code grids they decode to."""
 

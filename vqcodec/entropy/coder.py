@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layout import BANDS, PHASES
+from .batches import Check, proceed
 from .escapes import read_signed, write_signed
 from .neighbourhood import lattice_of
 from .split_context import SplitContext
@@ -103,10 +104,12 @@ def _phases(
     model: SplitModel,
     context: SplitContext,
     support: NDArray[np.bool_],
+    check: Check,
     states: NDArray[np.int8] | None = None,
 ) -> Iterator[Phase]:
     tiles, sites = len(context.tiling.chosen), int(np.prod(context.tiling.lattice))
     for band, phase in np.ndindex(len(BANDS), len(PHASES)):
+        check()
         coded = np.flatnonzero(lattice_of(support[band], phase))
         bounds = np.searchsorted(coded, np.arange(tiles + 1) * sites)
         classes = _classes(model, context, band, phase, coded)
@@ -154,6 +157,7 @@ def phases_ahead(
     support: NDArray[np.bool_],
     matters: NDArray[np.bool_],
     quantise: Quantiser,
+    check: Check = proceed,
 ) -> Iterator[Ahead]:
     """All phases of a split, one by one, as they would be with the first quantiser alone.
 
@@ -163,9 +167,11 @@ def phases_ahead(
         ``(7, tiles, d, h, w)``: coefficients that are looked at; the others count as zero.
     quantise : callable
         Chooses their labels without knowing the states.
+    check : callable
+        Called before every phase.
     """
     lattices = (len(context.tiling.chosen), *context.tiling.lattice)
-    for at in _phases(model, context, support & matters):
+    for at in _phases(model, context, support & matters, check):
         q = np.zeros(lattices, np.int32)
         q.reshape(-1)[at.coded] = 2 * quantise(at)
         context.store(at.band, at.phase, q)
@@ -178,6 +184,7 @@ def encode_split(
     context: SplitContext,
     support: NDArray[np.bool_],
     quantise: Quantiser,
+    check: Check = proceed,
 ) -> CodedSplit:
     """Quantise and write one split.
 
@@ -189,6 +196,8 @@ def encode_split(
         ``(7, tiles, d, h, w)``, coefficients that are coded.
     quantise : callable
         Chooses the integers of a phase, knowing the tables that will code them.
+    check : callable
+        Called before every phase.
 
     Returns
     -------
@@ -196,7 +205,7 @@ def encode_split(
         What the decoder will read.
     """
     split = _Split(model, context, support.shape)
-    for at in _phases(model, context, support, split.states):
+    for at in _phases(model, context, support, check, split.states):
         values = quantise(at)
         residual = at.classes.residual(values)
         symbols = symbols_of(residual)
@@ -218,6 +227,7 @@ def decode_split(
     model: SplitModel,
     context: SplitContext,
     support: NDArray[np.bool_],
+    check: Check = proceed,
 ) -> CodedSplit:
     """Inverse of :func:`encode_split`.
 
@@ -227,7 +237,7 @@ def decode_split(
         If a stream cannot have been written with these tables.
     """
     split = _Split(model, context, support.shape)
-    for at in _phases(model, context, support, split.states):
+    for at in _phases(model, context, support, check, split.states):
         symbols = np.zeros(len(at.coded), np.int64)
         residual = np.zeros(len(at.coded), np.int64)
         for decoder, first, last in zip(decoders, at.bounds, at.bounds[1:], strict=False):

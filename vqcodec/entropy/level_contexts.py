@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..layout import BANDS, SPLITS, padded_to_four
+from ..layout import BANDS, SPLITS, pads_to_four
 from .coder import CodedSplit
 from .companding import Companding
 from .split_context import Ancestors, SplitContext, parent_border
@@ -61,19 +61,15 @@ class FrameGeometry:
 
 def frame_geometry(foreground: NDArray[np.bool_]) -> FrameGeometry:
     """Derive what is coded from the foreground of the crop ``(D, H, W)``."""
-    padded = np.pad(
-        foreground,
-        [
-            (0, p - n)
-            for p, n in zip(padded_to_four(foreground.shape), foreground.shape, strict=True)
-        ],
-    )
+    padded = np.pad(foreground, pads_to_four(foreground.shape))
     support, _ = coded_support(padded)
     return FrameGeometry(padded, support, foreground_fractions(padded))
 
 
 class LevelContexts:
     """Contexts of one split after the other; those of the fine level batch by batch of tiles.
+
+    Batches of the fine level may be started and recorded by several threads at once.
 
     Parameters
     ----------

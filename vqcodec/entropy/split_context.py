@@ -1,7 +1,7 @@
 """What is decoded of one split, in the form that the context networks read.
 
 Bands are held as their eight interleaved lattices with a border, tile by tile, so that every
-input of a whole phase is a view.
+input is read at fixed distances from its position.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..layout import BANDS, GRID_LEVELS, padded_to_four
+from ..layout import BANDS, GRID_LEVELS, pads_to_four
 
 Mask = NDArray[np.bool_]
 
@@ -52,9 +52,7 @@ def _split_support(care: Mask) -> tuple[Mask, Mask]:
 
 
 def _padded(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    widths = [
-        (0, full - n) for full, n in zip(padded_to_four(array.shape), array.shape, strict=True)
-    ]
+    widths = pads_to_four(array.shape)
     return np.pad(array, widths) if any(after for _, after in widths) else array
 
 

@@ -1,8 +1,8 @@
-"""Tiles: blocks of a band that are coded on their own, all at once.
+"""Tiles: blocks of a band that are coded on their own, a batch at a time.
 
 Coder ``context-tiles-1`` codes the fine level in tiles of 64x64x64 voxels, one for each site of
 the coarse grid, so that a region can be decoded without the rest. Contexts work on all tiles of
-a split together: arrays have an axis of tiles before the three spatial ones. A split that is not
+a batch together: arrays have an axis of tiles before the three spatial ones. A split that is not
 cut is one tile.
 """
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..background import boundary_faces
 from ..entropy.coder import Quantiser
-from ..entropy.frame import Look, Streams, encode_background, encode_foreground, encode_levels
+from ..entropy.frame import Streams, encode_background, encode_foreground
 from ..entropy.level_contexts import Coefficients, FrameGeometry, frame_geometry
+from ..entropy.levels import Look, encode_levels
 from ..entropy.split_model import SplitModel
 from ..entropy.tiling import Tiling
-from ..layout import padded_to_four, step_of
+from ..layout import pads_to_four, step_of
 from .effort import DEFAULT_EFFORT, effort_of, trade_at, trellis_trade_at
 from .expected_size import Magnitudes, magnitudes_of
 from .fill import fill_background
@@ -69,11 +70,8 @@ class FrameEncoder:
 
     def __post_init__(self) -> None:
         self.settings = effort_of(self.effort)
-        pads = [
-            (0, p - n)
-            for p, n in zip(padded_to_four(self.x_DHW.shape), self.x_DHW.shape, strict=True)
-        ]
-        self._x = torch.from_numpy(np.pad(self.x_DHW, pads, mode="edge")).to(self.device)
+        padded = np.pad(self.x_DHW, pads_to_four(self.x_DHW.shape), mode="edge")
+        self._x = torch.from_numpy(padded).to(self.device)
         self.geometry: FrameGeometry = frame_geometry(self.region)
         code_mask = partial(encode_foreground, self.model.entropy.mask, self.region)
         self._mask = code_mask if self.pool is None else self.pool.submit(code_mask).result
@@ -200,10 +198,8 @@ class FrameEncoder:
         self, step_index: int, coefficients: Coefficients, error: NDArray[np.float32]
     ) -> Details:
         """What was decoded, moved against its error."""
-        pads = [
-            (0, p - n) for p, n in zip(self.geometry.foreground.shape, error.shape, strict=True)
-        ]
-        moves = analyse(torch.from_numpy(np.pad(error, pads)).to(self.device)).details
+        padded = torch.from_numpy(np.pad(error, pads_to_four(error.shape)))
+        moves = analyse(padded.to(self.device)).details
         step = np.float32(step_of(step_index))
         details = []
         for split, (decoded, move) in enumerate(

@@ -7,14 +7,14 @@ where the bits are those of the shipped table that will code it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..entropy.coder import Phase
-from ..entropy.frame import LARGEST_VALUE
+from ..entropy.coder import Phase, Quantiser
+from ..entropy.levels import LARGEST_VALUE
 from ..entropy.neighbourhood import lattice_of
 from ..entropy.split_model import SplitModel
 from ..entropy.tables import ESCAPE, FREQUENCY_TOTAL, symbols_of
@@ -22,8 +22,6 @@ from ..grids import ENTRIES, ZERO_ENTRY
 
 ESCAPE_BITS = 8.0
 DEADZONE_ROUNDING = 0.4
-
-Quantise = Callable[[Phase], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -55,22 +53,33 @@ def of_phase(values: NDArray[np.float32], at: Phase) -> NDArray[np.float32]:
     return picked
 
 
-def deadzone_quantiser(targets: Targets) -> Quantise:
+def deadzone_quantiser(targets: Targets) -> Quantiser:
     """Quantiser that looks at nothing but the coefficient."""
 
     def quantise(at: Phase) -> NDArray[np.int64]:
         c = of_phase(targets.scaled, at)
-        magnitude = np.minimum(np.abs(c), np.float32(LARGEST_VALUE))
-        whole = np.floor(magnitude + np.float32(DEADZONE_ROUNDING)).astype(np.int64)
-        signed: NDArray[np.int64] = np.where(c < 0, -whole, whole)
-        return signed
+        return rounded(np.clip(c, -LARGEST_VALUE, LARGEST_VALUE), DEADZONE_ROUNDING)
 
     return quantise
 
 
+def rounded(c: NDArray[Any], rounding: float | NDArray[Any]) -> NDArray[np.int64]:
+    """Whole numbers below ``|c| + rounding``, with the sign of ``c``; half is no dead zone."""
+    whole = np.floor(np.abs(c) + rounding).astype(np.int64)
+    signed: NDArray[np.int64] = np.where(c < 0, -whole, whole)
+    return signed
+
+
+def centroid_shifts(codebook: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each first-stage entry, ``(256,)``, lies from the integer it stands for."""
+    entries = np.arange(-ZERO_ENTRY, ENTRIES - ZERO_ENTRY, dtype=np.float32)
+    shifts: NDArray[np.float32] = codebook - entries
+    return shifts
+
+
 def rate_distortion_quantiser(
     targets: Targets, model: SplitModel, codebook: NDArray[np.float32], trade: float
-) -> Quantise:
+) -> Quantiser:
     """Quantiser of one split that trades distortion for rate.
 
     Parameters
@@ -81,7 +90,7 @@ def rate_distortion_quantiser(
         Squared error, in squared steps, that one bit is worth (lambda).
     """
     bits = table_bits(model)
-    moved = codebook - np.arange(-ZERO_ENTRY, ENTRIES - ZERO_ENTRY, dtype=np.float32)
+    moved = centroid_shifts(codebook)
 
     def cost(
         c: NDArray[np.float32], q: NDArray[np.int64], weight: NDArray[np.float32] | None, at: Phase

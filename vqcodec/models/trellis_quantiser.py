@@ -15,15 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..entropy.coder import Ahead, Phase
-from ..entropy.frame import LARGEST_VALUE, Look
+from ..entropy.coder import Ahead, Phase, Quantiser
+from ..entropy.levels import LARGEST_VALUE, Look
 from ..entropy.split_model import SplitModel
 from ..entropy.support import shifted_or
 from ..entropy.tables import CLASSES, ESCAPE, LARGEST_SYMBOL_VALUE
 from ..entropy.trellis import QUANTISERS, Trellis
 from ..grids import ENTRIES, ZERO_ENTRY
 from ..layout import BANDS, PHASES
-from .quantise import Quantise, Targets, of_phase, table_bits
+from .quantise import Targets, centroid_shifts, of_phase, rounded, table_bits
 
 PROVISIONAL_ROUNDING = 0.38
 #: Dead zone of each quantiser where nothing is looked ahead at, in steps of the lattice.
@@ -51,30 +51,28 @@ class _Sites:
     sign: NDArray[np.int8]
     base: NDArray[np.int32]
 
-    def part(self, sites: slice) -> _Sites:
-        """Some of the sites."""
-        weight = None if self.weight is None else self.weight[:, sites]
+    def at(self, phases: slice | int, sites: slice | NDArray[np.intp]) -> _Sites:
+        """Some of the phases and sites; of one phase, all are ``(sites,)``."""
+        weight = None if self.weight is None else self.weight[phases, sites]
         return _Sites(
-            self.is_coded[:, sites],
-            self.matters[:, sites],
-            self.c[:, sites],
+            self.is_coded[phases, sites],
+            self.matters[phases, sites],
+            self.c[phases, sites],
             weight,
-            self.table[:, sites],
-            self.sign[:, sites],
-            self.base[:, sites],
+            self.table[phases, sites],
+            self.sign[phases, sites],
+            self.base[phases, sites],
         )
 
 
-def greedy_quantiser(targets: Targets) -> Quantise:
+def greedy_quantiser(targets: Targets) -> Quantiser:
     """Quantiser that looks at nothing but the coefficient and the state."""
 
     def quantise(at: Phase) -> NDArray[np.int64]:
         c = np.clip(of_phase(targets.scaled, at), -LARGEST_VALUE, LARGEST_VALUE)
         second = np.zeros(len(c), np.int64) if at.quantisers is None else at.quantisers
         rounding = np.asarray(GREEDY_ROUNDING, np.float32)[second]
-        labels = np.floor(np.abs(c) / 2 + second / 2 + rounding).astype(np.int64)
-        signed: NDArray[np.int64] = np.where(c < 0, -labels, labels)
-        return signed
+        return rounded(c / 2, rounding + second / 2)
 
     return quantise
 
@@ -86,7 +84,7 @@ def trellis_quantiser(
     codebook: NDArray[np.float32],
     trade: float,
     look: Look,
-) -> Quantise:
+) -> Quantiser:
     """Quantiser of one split that trades distortion for rate.
 
     Parameters
@@ -102,11 +100,8 @@ def trellis_quantiser(
     """
 
     def provisional(at: Phase) -> NDArray[np.int64]:
-        c = of_phase(targets.scaled, at) / 2
-        magnitude = np.minimum(np.abs(c), np.float32(LARGEST_VALUE // 2))
-        labels = np.floor(magnitude + np.float32(PROVISIONAL_ROUNDING)).astype(np.int64)
-        signed: NDArray[np.int64] = np.where(c < 0, -labels, labels)
-        return signed
+        c = np.clip(of_phase(targets.scaled, at) / 2, -(LARGEST_VALUE // 2), LARGEST_VALUE // 2)
+        return rounded(c, PROVISIONAL_ROUNDING)
 
     matters = _near(np.abs(targets.scaled) >= LEAST_CODED)
     sites = _sites_of(targets, look(matters, provisional))
@@ -114,7 +109,7 @@ def trellis_quantiser(
     labels = np.zeros(sites.c.shape, np.int32)
     for start in range(0, sites.c.size // len(sites.c), SITES_AT_ONCE):
         some = slice(start, start + SITES_AT_ONCE)
-        labels[:, some] = cheapest_labels(sites.part(some), prices, trellis)
+        labels[:, some] = cheapest_labels(sites.at(slice(None), some), prices, trellis)
 
     def quantise(at: Phase) -> NDArray[np.int64]:
         chosen: NDArray[np.int64] = labels[at.band * len(PHASES) + at.phase, at.coded].astype(
@@ -169,7 +164,7 @@ class _Prices:
     def __init__(self, model: SplitModel, codebook: NDArray[np.float32], trade: float) -> None:
         self._bits = np.float32(trade) * table_bits(model)
         self._offsets = model.offsets
-        self._moved = codebook - np.arange(-ZERO_ENTRY, ENTRIES - ZERO_ENTRY, dtype=np.float32)
+        self._moved = centroid_shifts(codebook)
 
     def of(self, labels: NDArray[np.int32], quantiser: int, at: _Sites) -> NDArray[np.float32]:
         """Cost of a label for each coefficient of one phase, ``(N,)``."""
@@ -187,20 +182,6 @@ class _Prices:
             error *= at.weight
         error += self._bits[tables, symbols]
         return error
-
-
-def _phase_of(sites: _Sites, number: int, where: NDArray[np.intp]) -> _Sites:
-    """Coefficients of one phase at some sites, ``(N,)`` each."""
-    weight = None if sites.weight is None else sites.weight[number, where]
-    return _Sites(
-        sites.is_coded[number, where],
-        sites.matters[number, where],
-        sites.c[number, where],
-        weight,
-        sites.table[number, where],
-        sites.sign[number, where],
-        sites.base[number, where],
-    )
 
 
 def _candidates(at: _Sites, prices: _Prices) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -235,7 +216,7 @@ def cheapest_labels(sites: _Sites, prices: _Prices, trellis: Trellis) -> NDArray
         quiet = np.flatnonzero(sites.is_coded[number] & ~sites.matters[number])
         totals[:, quiet] = totals[before_even, quiet[:, None]].T
         where = np.flatnonzero(sites.matters[number])
-        costs, labels = _candidates(_phase_of(sites, number, where), prices)
+        costs, labels = _candidates(sites.at(number, where), prices)
         before = totals[:, where]
         is_odd = np.empty(before.shape, bool)
         for into, (even, odd) in enumerate(zip(before_even, before_odd, strict=True)):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..entropy.frame import LARGEST_VALUE
 from ..entropy.level_contexts import Coefficients
+from ..entropy.levels import LARGEST_VALUE
 from ..envelope import dark_level, envelope
 from ..frame_grids import CodedFrame, DecodedFrame
 from ..frames import PreparedFrame
@@ -40,14 +40,7 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
     LimitExceededError
         If no file is that small, or no step leaves that PSNR.
     """
-    started: list[tuple[FrameDescription, FrameEncoder | None]] = []
-    masks = ThreadPoolExecutor(1, "masks")
-    for frame in task.frames:
-        encoder = None
-        if not frame.description.is_constant:
-            encoder = _encoder_of(model, frame, task, masks)
-        started.append((frame.description, encoder))
-    masks.shutdown(wait=False)
+    started = _started(model, task)
     encoders = [encoder for _, encoder in started if encoder is not None]
     budget, settings = task.budget, effort_of(task.effort)
 
@@ -96,6 +89,23 @@ def code_coefficients(model: WaveletModel, task: CodingTask) -> Attempt:
         )
     quality = FALLBACK_QUALITY if budget.quality is None else budget.quality
     return attempt(step_index_of_quality(quality))
+
+
+def _started(
+    model: WaveletModel, task: CodingTask
+) -> list[tuple[FrameDescription, FrameEncoder | None]]:
+    """Frames with their encoders, whose masks are being coded in a thread from now on."""
+    started: list[tuple[FrameDescription, FrameEncoder | None]] = []
+    masks = ThreadPoolExecutor(1, "masks")
+    try:
+        for frame in task.frames:
+            encoder = None
+            if not frame.description.is_constant:
+                encoder = _encoder_of(model, frame, task, masks)
+            started.append((frame.description, encoder))
+    finally:
+        masks.shutdown(wait=False)
+    return started
 
 
 def _encoder_of(

@@ -20,7 +20,7 @@ from ..entropy.context_model import ContextModel, context_model
 from ..entropy.level_contexts import Coefficients
 from ..errors import ModelUnavailableError
 from ..grids import ENTRIES, ZERO_ENTRY
-from ..layout import SPLITS, padded_to_four, step_of
+from ..layout import SPLITS, padded_to_four, pads_to_four, step_of
 from .device_networks import networks_on
 from .restoration import RestorationNetwork, restoration_network, restore
 from .wavelet import Pyramid, synthesise
@@ -119,8 +119,7 @@ def reconstruct_coefficients(
     padded = padded_to_four(sides)
     x = synthesise(Pyramid(details, low_pass), padded)
     if model.restoration is not None:
-        pads = [(0, p - n) for p, n in zip(padded, sides, strict=True)]
-        inside = torch.from_numpy(np.pad(foreground, pads)).to(device)
+        inside = torch.from_numpy(np.pad(foreground, pads_to_four(sides))).to(device)
         x = restore(model.restoration, x, inside, model.plain_step(step_index))
     return x[tuple(slice(n) for n in sides)]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..entropy.level_contexts import Coefficients
-from ..layout import padded_to_four, step_of
+from ..layout import padded_to_four, pads_to_four, step_of
 from .restoration import restore
 from .wavelet import Pyramid, merge, synthesise
 from .wavelet_family import WaveletModel, decoded_details
@@ -91,8 +91,9 @@ def reconstruct_part(
     z, y, x = (slice(a // UNIT, b // UNIT) for a, b in zip(wide.start, wide.stop, strict=True))
     decoded = merge(merge(low[z, y, x], finer), finest)
     if model.restoration is not None:
-        pads = [(0, full - n) for full, n in zip(padded, shape, strict=True)]
-        inside = torch.from_numpy(np.ascontiguousarray(wide.of(np.pad(region, pads), 1)))
+        inside = torch.from_numpy(
+            np.ascontiguousarray(wide.of(np.pad(region, pads_to_four(shape)), 1))
+        )
         decoded = restore(
             model.restoration, decoded, inside.to(device), model.plain_step(step_index)
         )

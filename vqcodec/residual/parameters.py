@@ -14,7 +14,6 @@ from .surroundings import WEIGHT_BITS, Surroundings
 from .tables import PARAMETERS
 
 CLASS_BITS = 3
-MOST_CLASSES = (1 << CLASS_BITS) - 1
 LARGEST_PARAMETER = (1 << 23) - 1
 LARGEST_WEIGHT = (1 << 15) - 1
 

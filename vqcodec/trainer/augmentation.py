@@ -61,17 +61,6 @@ class AugmentationSettings:
     noise_share: float = 0.3
 
 
-NO_AUGMENTATION = AugmentationSettings(
-    flip=False,
-    permute=False,
-    affine=0.0,
-    brightness=0.0,
-    gamma_share=0.0,
-    bias_share=0.0,
-    noise_share=0.0,
-)
-
-
 def draw_patch(
     read: ReadBox,
     size: Sequence[int],

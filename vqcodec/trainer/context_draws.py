@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..entropy.coder import CodedSplit
 from ..entropy.context_model import ContextModel
-from ..entropy.frame import context_index
 from ..entropy.level_contexts import LevelContexts
+from ..entropy.levels import context_index
 from ..entropy.neighbourhood import INPUTS_WITH_WIDE, lattice_of
 from ..entropy.split_context import SplitContext
 from ..entropy.tiling import tile_places

@@ -24,7 +24,7 @@ from ..entropy.companding import Companding
 from ..entropy.level_contexts import FrameGeometry, LevelContexts, frame_geometry
 from ..entropy.neighbourhood import INPUTS_WITH_WIDE, WIDE_MAX, lattice_of
 from ..entropy.tiling import tile_places
-from ..layout import BANDS, PHASES, SPLITS, padded_to_four
+from ..layout import BANDS, PHASES, SPLITS, pads_to_four, step_of
 from ..models.fill import fill_background
 from ..models.frame_codec import FrameEncoder
 from ..models.quantise import DEADZONE_ROUNDING
@@ -77,10 +77,9 @@ def quantise_for_training(
         encoder = FrameEncoder(model, np.ascontiguousarray(x_DHW), foreground, torch.device("cpu"))
         splits = encoder.encode(step_index)[1].details
         return Quantised(splits, geometry, step_index)
-    pads = [(0, p - n) for p, n in zip(padded_to_four(x_DHW.shape), x_DHW.shape, strict=True)]
-    x = torch.from_numpy(np.pad(x_DHW, pads, mode="edge"))
+    x = torch.from_numpy(np.pad(x_DHW, pads_to_four(x_DHW.shape), mode="edge"))
     care = geometry.foreground
-    step = 2.0 ** (-step_index / 64)
+    step = step_of(step_index)
     if not care.all():
         x = fill_background(x, torch.from_numpy(care), step, 8)
     splits = tuple(

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ..background import solid_background
 from ..boxes import bounding_box, crop
-from ..entropy.frame import context_index
 from ..entropy.hole_contexts import LATTICES, TileContext, bordered, hole_input_limits, inner
 from ..entropy.holes import (
     BRIGHT_TABLE,
@@ -27,6 +26,7 @@ from ..entropy.holes import (
     previewed_tiles,
     tables_of,
 )
+from ..entropy.levels import context_index
 from ..entropy.network import IntegerNetworks
 from ..entropy.stream import TableSet
 from ..entropy.tables import integer_frequencies

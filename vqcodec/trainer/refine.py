@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ..entropy.coder import Phase, Quantiser
 from ..entropy.escapes import BUCKETS, bucket_of
-from ..entropy.frame import Look, encode_levels
 from ..entropy.groups import GROUPS, group_of
+from ..entropy.levels import Look, encode_levels
 from ..entropy.split_model import SplitModel
 from ..entropy.tables import CLASSES, ESCAPE, SYMBOLS, integer_frequencies, symbols_of
 from ..entropy.tiling import Tiling

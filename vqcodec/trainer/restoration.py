@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..background import solid_background
 from ..boxes import bounding_box, crop
 from ..entropy.level_contexts import Coefficients
-from ..layout import padded_to_four
+from ..layout import padded_to_four, pads_to_four
 from ..models.frame_codec import FrameEncoder
 from ..models.restoration import (
     BLOCK,
@@ -63,7 +63,7 @@ def pair_of(encoder: FrameEncoder, coefficients: Coefficients, step_index: int) 
     """What an encoder was given and what its coefficients decode to, without restoration."""
     model, x, inside = encoder.model, encoder.x_DHW, encoder.region
     shape = padded_to_four(x.shape)
-    pads = [(0, p - n) for p, n in zip(shape, x.shape, strict=True)]
+    pads = pads_to_four(x.shape)
     plain, whole = replace(model, restoration=None), np.ones(shape, bool)
     decoded = reconstruct_coefficients(plain, coefficients, step_index, whole, encoder.device)
     return Pair(

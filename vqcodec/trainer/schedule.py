@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 
 @dataclass(frozen=True)
@@ -48,19 +46,6 @@ class CosineRestarts:
         done = (step - begin) / length
         height = 0.5 * self.height_factor**cycle * (1.0 + math.cos(math.pi * done))
         return (1.0 - self.floor) * height + self.floor
-
-
-def cosine_restarts(optimizer: Optimizer, course: CosineRestarts | None = None) -> LambdaLR:
-    """Scheduler to step once per training step; its state goes into a checkpoint.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        The learning rates of its groups are the tops of the first cycle.
-    course : CosineRestarts, optional
-        By default that of the authors.
-    """
-    return LambdaLR(optimizer, course or CosineRestarts())
 
 
 class WeightAverage:

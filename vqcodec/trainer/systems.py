@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -222,7 +222,7 @@ class AlphaWganSystem(System):
 
     def config(self) -> dict[str, Any]:
         """Settings of :class:`AlphaWganConfig`."""
-        return dict(self.network.config.to_json())
+        return asdict(self.network.config)
 
 
 def system_of(recipe: Recipe) -> System:

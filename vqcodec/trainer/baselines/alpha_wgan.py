@@ -5,9 +5,7 @@ Volumes are in [0, 1] outside, in [-1, 1] inside (the generator ends in a tanh).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,18 +39,6 @@ class AlphaWganConfig:
     def __post_init__(self) -> None:
         if min(asdict(self).values()) < 1 or self.encoder_channels % 8:
             raise ValueError("sizes are positive, and encoder_channels is a multiple of 8")
-
-    def to_json(self) -> dict[str, int]:
-        """Return a dictionary of JSON values."""
-        return asdict(self)
-
-
-def alpha_wgan_config_from_json(values: Mapping[str, Any]) -> AlphaWganConfig:
-    """Inverse of :meth:`AlphaWganConfig.to_json`."""
-    try:
-        return AlphaWganConfig(**values)
-    except TypeError as error:
-        raise ValueError(f"settings of the alpha-WGAN: {error}") from error
 
 
 def strided_network(channels: int, outputs: int) -> nn.Sequential:
