@@ -12,10 +12,10 @@ from . import options
 from .archive_names import ARCHIVE, NAMES, chosen_members, kept_open, opened
 from .batch import Record, failure, run_jobs
 from .console import file_size
-from .decompress import parse_region
 from .exits import Code, Failed, writing
 from .interrupts import deferred_signals
 from .names import check_distinct, check_target, volume_name, written_with
+from .regions import region_option
 
 if TYPE_CHECKING:
     from ..archive import Archive
@@ -57,13 +57,7 @@ class ExtractJob:
 @click.option(
     "--decompress", is_flag=True, help="Volumes instead of VQZ files, by the archive's weights."
 )
-@click.option(
-    "--roi",
-    "region",
-    metavar="X0:X1,Y0:Y1,Z0:Z1",
-    callback=lambda _context, _option, value: parse_region(value),
-    help="With --decompress: only this region, in voxels, ends not included.",
-)
+@region_option("With --decompress: only this region")
 @options.overwrite
 @options.dry_run
 @options.jobs
@@ -149,8 +143,7 @@ def extract_one(job: ExtractJob) -> Record:
     if job.decompress:
         return {**record, "shape": _decompress(found, job)}
     data = found.read(job.name)
-    with writing(job.target):
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(job.target, make_folders=True):
         write_atomically(job.target, data, overwrite=job.overwrite)
     return {**record, "bytes": len(data)}
 
@@ -170,8 +163,7 @@ def _decompress(found: Archive, job: ExtractJob) -> list[int]:
             volume = decode_region(vqz, job.region, device=job.device)
         except ValueError as error:
             raise Failed(Code.USAGE, str(error)) from None
-    with writing(job.target):
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(job.target, make_folders=True):
         write_volume(volume, job.target, overwrite=job.overwrite)
     return list(volume.array.shape)
 

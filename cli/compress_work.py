@@ -93,9 +93,7 @@ def compress_one(job: CompressJob, check: Callable[[], None] | None = None) -> R
     if job.target == STREAM:
         write_stdout(vqz.to_bytes())
     else:
-        with writing(job.target):
-            if job.make_folders:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+        with writing(job.target, job.make_folders):
             vqz.save(job.target, overwrite=job.overwrite)
     volume = vqz.header["volume"]
     record = {

@@ -72,9 +72,14 @@ def explain(error: Exception) -> tuple[Code, str]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Make errors of the operating system inside the block errors about writing ``path``."""
+def writing(path: Path, make_folders: bool = False) -> Iterator[None]:
+    """Make errors of the operating system inside the block errors about writing ``path``.
+
+    Its folder is made first, if so wished.
+    """
     try:
+        if make_folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except FileExistsError as error:
         raise Failed(Code.CANNOT_CREATE, f"{path} exists already (-f overwrites it)") from error

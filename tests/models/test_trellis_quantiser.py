@@ -49,7 +49,7 @@ def cost_of(prices: _Prices, trellis: Trellis, sites: _Sites, chain: np.ndarray)
                 state = trellis.after(state, np.zeros(1, np.int64))
             continue
         where = np.array([0])
-        at = trellis_quantiser._phase_of(sites, number, where)
+        at = sites.at(number, where)
         quantiser = int(trellis.quantisers_of(state)[0])
         total += float(prices.of(chain[number : number + 1].astype(np.int32), quantiser, at)[0])
         state = trellis.after(state, chain[number : number + 1].astype(np.int64))
