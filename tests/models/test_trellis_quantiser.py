@@ -9,7 +9,6 @@ import pytest
 
 from tests.golden.tiny_trellis import tiny_trellis_tensors
 from vqcodec.entropy.trellis import EIGHT_STATES, FOUR_STATES, Trellis, integers_of
-from vqcodec.models import trellis_quantiser
 from vqcodec.models.trellis_quantiser import _Prices, _Sites, cheapest_labels
 from vqcodec.models.wavelet_family import wavelet_model
 
@@ -71,7 +70,7 @@ def test_sites_do_not_depend_on_each_other(prices: _Prices, trellis: Trellis) ->
     sites = sites_of(40, 99)
     together = cheapest_labels(sites, prices, trellis)
     for site in range(40):
-        alone = cheapest_labels(sites.part(slice(site, site + 1)), prices, trellis)
+        alone = cheapest_labels(sites.at(slice(None), slice(site, site + 1)), prices, trellis)
         np.testing.assert_array_equal(alone[:, 0], together[:, site])
     assert not together[~sites.is_coded].any()
 
@@ -82,14 +81,14 @@ def test_looking_ahead_is_cheaper_than_not(prices: _Prices, trellis: Trellis) ->
     ahead = cheapest_labels(sites, prices, trellis)
     total = {"ahead": 0.0, "greedy": 0.0}
     for site in range(300):
-        one = sites.part(slice(site, site + 1))
+        one = sites.at(slice(None), slice(site, site + 1))
         total["ahead"] += cost_of(prices, trellis, one, ahead[:, site])
         chain, state = np.zeros(LENGTH, np.int64), np.zeros(1, np.int8)
         for number in np.flatnonzero(one.is_coded[:, 0]):
             if not one.matters[number, 0]:
                 state = trellis.after(state, chain[number : number + 1])
                 continue
-            at = trellis_quantiser._phase_of(one, int(number), np.array([0]))
+            at = one.at(int(number), np.array([0]))
             quantiser = int(trellis.quantisers_of(state)[0])
             costs = [float(prices.of(np.array([k], np.int32), quantiser, at)[0]) for k in CHOICES]
             chain[number] = CHOICES[int(np.argmin(costs))]
@@ -116,7 +115,7 @@ def test_eight_states_cost_less_than_four(prices: _Prices) -> None:
     totals = []
     for trellis in (FOUR_STATES, EIGHT_STATES):
         chosen = cheapest_labels(sites, prices, trellis)
-        each = (sites.part(slice(site, site + 1)) for site in range(40))
+        each = (sites.at(slice(None), slice(site, site + 1)) for site in range(40))
         costs = [cost_of(prices, trellis, one, chosen[:, k]) for k, one in enumerate(each)]
         totals.append(sum(costs))
     assert totals[1] < totals[0]
