@@ -36,7 +36,7 @@ class DecodedFrame:
     grids : mapping of str to ndarray
     offsets : tuple of (ndarray of float32 or None)
         What the contexts of a wavelet model add to its codebooks' entries; see
-        :class:`vqcodec.entropy.frame.Coefficients`.
+        :class:`vqcodec.entropy.level_contexts.Coefficients`.
     holes : ndarray of bool or None
         Background within the region; None where there is none.
     """
