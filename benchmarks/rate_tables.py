@@ -14,6 +14,8 @@ from .report import REFERENCE_GROUP, averaged
 from .tables import Plot, Series, Table, mean, number
 
 PLOT_RATES = tuple(0.1 * 2 ** (index / 3) for index in range(10))
+#: On some scans, the smallest file of SVT-AV1 is just above 0.1 %.
+TABLE_RATES = (0.11, 0.2, 0.35, 0.6, 0.8)
 DIFFERENCE_NOTES = (
     "Percent of bytes that vqcodec needs more (+) or less (-) than the peer for the same quality, "
     "Bjontegaard with Akima interpolation, over the quality that both reach between "
@@ -41,6 +43,38 @@ def difference_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> li
     return found
 
 
+def equal_bytes_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> list[Table]:
+    """Foreground PSNR and MS-SSIM at some rates, means over the reference scans."""
+    group = _shown_group([result.group for result in results if result.points])
+    reference = [result for result in results if result.group == group and result.points]
+    notes = (
+        f"Means over {len(reference)} scans of {group}, read off the measured curves, along the "
+        "slicing axis that serves a peer best. -: a curve does not reach that rate on every scan.",
+    )
+    found = []
+    for name, read, form in (
+        ("In-brain PSNR, dB", foreground_psnr, ".2f"),
+        ("MS-SSIM", ms_ssim, ".4f"),
+    ):
+        lines = {OURS: [_own(result, read) for result in reference]}
+        for peer in peers:
+            curves = [one for result in reference for one in result.curves if one.peer == peer]
+            has_all = len(curves) == len(reference)
+            lines[peer] = [_peer(one, read) for one in curves] if has_all else []
+        means = [_mean_line(each, lines[each], TABLE_RATES) for each in lines]
+        rows = []
+        for rate in TABLE_RATES:
+            heights = [dict(zip(one.x, one.y, strict=True)).get(rate) for one in means]
+            rows.append((f"{rate:g} %", *(number(height, form) for height in heights)))
+        found.append(Table(f"{name}, at equal bytes", ("file", *lines), tuple(rows), notes))
+    return found
+
+
+def ms_ssim(figures: Figures) -> float:
+    """MS-SSIM on the scan's own grid."""
+    return figures.ms_ssim
+
+
 def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
     """Quality over rate, means over the reference scans, at rates that every scan encloses.
 
@@ -53,7 +87,8 @@ def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
         ("in-brain PSNR, dB", foreground_psnr),
         ("-10 log10(1 - MS-SSIM)", similarity),
     ):
-        series = [_mean_line(OURS, [_own(result, quality) for result in reference])]
+        own = [_own(result, quality) for result in reference]
+        series = [_mean_line(OURS, own, PLOT_RATES)]
         names = dict.fromkeys(one.peer for result in reference for one in result.curves)
         for name in names:
             lines = [
@@ -63,7 +98,7 @@ def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
                 if one.peer == name
             ]
             if len(lines) == len(reference):
-                series.append(_mean_line(name, lines))
+                series.append(_mean_line(name, lines, PLOT_RATES))
         shown = tuple(one for one in series if one.x)
         title = f"{label.partition(',')[0]} over rate, mean of {len(reference)} ({group})"
         if shown:
@@ -130,9 +165,11 @@ def _peer(curve: Curve, quality: Callable[[Figures], float]) -> Callable[[float]
     return lambda rate: quality(curve.at(rate))
 
 
-def _mean_line(name: str, lines: Sequence[Callable[[float], float]]) -> Series:
+def _mean_line(
+    name: str, lines: Sequence[Callable[[float], float]], rates: Sequence[float]
+) -> Series:
     points = []
-    for rate in PLOT_RATES if lines else ():
+    for rate in rates if lines else ():
         try:
             heights = [line(rate) for line in lines]
         except OutsideCurveError:

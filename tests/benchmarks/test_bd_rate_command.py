@@ -110,6 +110,22 @@ def test_curves_without_a_reference_scan(tmp_path: Path, monkeypatch: pytest.Mon
     assert rate_tables.curve_plots([]) == []
 
 
+@pytest.mark.usefixtures("small_rates")
+def test_what_a_file_of_some_size_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at, beyond = SCAN.percent(60), SCAN.percent(1 << 30)
+    monkeypatch.setattr(rate_tables, "TABLE_RATES", (at, beyond))
+    found = measured_scan(SCAN, half_codec(), [stub_peer()], True, cache=tmp_path)
+    others = replace(found, scan="oasis_2", curves=())
+    psnr, similarity = rate_tables.equal_bytes_tables([found], ["stub", "SZ3"])
+    assert psnr.columns == ("file", "vqcodec", "stub", "SZ3")
+    wanted = found.curves[0].at(at)
+    assert psnr.rows[0][2:] == (f"{wanted.psnr_foreground:.2f}", "-")
+    assert similarity.rows[0][2:] == (f"{wanted.ms_ssim:.4f}", "-")
+    assert float(psnr.rows[0][1]) > float(psnr.rows[0][2])
+    assert psnr.rows[1][1:] == ("-", "-", "-")
+    assert rate_tables.equal_bytes_tables([found, others], ["stub"])[0].rows[0][2] == "-"
+
+
 def test_a_probe_finds_the_best_axis(tmp_path: Path) -> None:
     seen: list[tuple[float, int]] = []
     peer = stub_peer(axes=(2, 0, 1), seen=seen)
