@@ -25,7 +25,7 @@ from .own_curve import (
 )
 from .peers import Peer, named_peers
 from .peers_masked import MASKED_NAME, masked_peer
-from .rate_tables import curve_plots, difference_tables, equal_bytes_tables
+from .rate_tables import all_tables, curve_plots
 from .report import REFERENCE_GROUP, judged
 from .scan_choice import (
     chosen_entries,
@@ -121,10 +121,7 @@ def bd_rate_command(
                 name="bd-rate",
                 title="Bytes saved: Bjontegaard rate differences",
                 command="python -m benchmarks bd-rate" + (" --quick" if quick else ""),
-                tables=(
-                    *difference_tables(results, columns),
-                    *equal_bytes_tables(results, columns),
-                ),
+                tables=all_tables(results, columns),
                 plots=tuple(curve_plots(results)),
                 settings=settings,
                 data=data_hashes(entries),
@@ -133,7 +130,7 @@ def bd_rate_command(
             )
             write(output, record, document)
     click.echo("\n" + table(results, columns))
-    for found in (*difference_tables(results, columns)[1:], *equal_bytes_tables(results, columns)):
+    for found in all_tables(results, columns)[1:]:
         click.echo("\n" + as_text(found))
     for line in (*earlier.note(taken), *missing, *notes(results)):
         click.echo(line)

@@ -25,6 +25,11 @@ DIFFERENCE_NOTES = (
 )
 
 
+def all_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> tuple[Table, ...]:
+    """Rate differences, then figures at equal bytes."""
+    return (*difference_tables(results, peers), *equal_bytes_tables(results, peers))
+
+
 def difference_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> list[Table]:
     """Mean rate differences by data set: on foreground PSNR, and on MS-SSIM."""
     found = []
@@ -61,11 +66,10 @@ def equal_bytes_tables(results: Sequence[ScanResult], peers: Sequence[str]) -> l
             curves = [one for result in reference for one in result.curves if one.peer == peer]
             has_all = len(curves) == len(reference)
             lines[peer] = [_peer(one, read) for one in curves] if has_all else []
-        means = [_mean_line(each, lines[each], TABLE_RATES) for each in lines]
-        rows = []
-        for rate in TABLE_RATES:
-            heights = [dict(zip(one.x, one.y, strict=True)).get(rate) for one in means]
-            rows.append((f"{rate:g} %", *(number(height, form) for height in heights)))
+        rows = [
+            (f"{rate:g} %", *(number(_mean_at(rate, each), form) for each in lines.values()))
+            for rate in TABLE_RATES
+        ]
         found.append(Table(f"{name}, at equal bytes", ("file", *lines), tuple(rows), notes))
     return found
 
@@ -88,7 +92,7 @@ def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
         ("-10 log10(1 - MS-SSIM)", similarity),
     ):
         own = [_own(result, quality) for result in reference]
-        series = [_mean_line(OURS, own, PLOT_RATES)]
+        series = [_mean_line(OURS, own)]
         names = dict.fromkeys(one.peer for result in reference for one in result.curves)
         for name in names:
             lines = [
@@ -98,7 +102,7 @@ def curve_plots(results: Sequence[ScanResult]) -> list[Plot]:
                 if one.peer == name
             ]
             if len(lines) == len(reference):
-                series.append(_mean_line(name, lines, PLOT_RATES))
+                series.append(_mean_line(name, lines))
         shown = tuple(one for one in series if one.x)
         title = f"{label.partition(',')[0]} over rate, mean of {len(reference)} ({group})"
         if shown:
@@ -165,14 +169,15 @@ def _peer(curve: Curve, quality: Callable[[Figures], float]) -> Callable[[float]
     return lambda rate: quality(curve.at(rate))
 
 
-def _mean_line(
-    name: str, lines: Sequence[Callable[[float], float]], rates: Sequence[float]
-) -> Series:
-    points = []
-    for rate in rates if lines else ():
-        try:
-            heights = [line(rate) for line in lines]
-        except OutsideCurveError:
-            continue
-        points.append((rate, sum(heights) / len(heights)))
+def _mean_line(name: str, lines: Sequence[Callable[[float], float]]) -> Series:
+    means = [(rate, _mean_at(rate, lines)) for rate in PLOT_RATES]
+    points = [(rate, height) for rate, height in means if height is not None]
     return Series(name, tuple(rate for rate, _ in points), tuple(height for _, height in points))
+
+
+def _mean_at(rate: float, lines: Sequence[Callable[[float], float]]) -> float | None:
+    """Mean of all lines at a rate; None where there are none, or one does not reach it."""
+    try:
+        return mean([line(rate) for line in lines])
+    except OutsideCurveError:
+        return None

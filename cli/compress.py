@@ -16,13 +16,7 @@ from .compress_lines import describe, describe_more, describe_plan
 from .compress_work import CompressJob, compress_one, plan_one, settings_of
 from .console import put
 from .folder_options import folder_options, folder_options_of, match
-from .names import (
-    STREAM,
-    check_distinct,
-    find_files,
-    is_volume,
-    vqz_name,
-)
+from .names import STREAM, check_distinct, find_files, is_volume, vqz_name
 
 FACES = "--strip drops text; a face in the scan itself stays, so deface it before you share it"
 

@@ -10,14 +10,7 @@ from typing import Any, BinaryIO
 from ..errors import FormatError
 from ..limits import DEFAULT_LIMITS, Limits
 from .canonical_json import canonical_json, parse_canonical_json
-from .checked_bytes import (
-    as_stream,
-    check_file_size,
-    checked,
-    read_exactly,
-    read_sealed,
-    sealed,
-)
+from .checked_bytes import as_stream, check_file_size, checked, read_exactly, read_sealed, sealed
 from .checksum import crc32c
 from .packed_header import pack_header, unpack_header
 from .preamble import (

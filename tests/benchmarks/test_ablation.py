@@ -68,6 +68,7 @@ def test_a_refused_quality_is_said_and_left_open() -> None:
 def test_means_need_every_scan() -> None:
     assert ablation_command.with_unit(ablation_command.mean([1.0, 3.0])) == "+2.0 %"
     assert ablation_command.with_unit(ablation_command.mean([1.0, None])) == "-"
+    assert ablation_command.with_unit(ablation_command.mean([])) == "-"
     assert Ablation("a", "a").bd_rate("nothing") is None
 
 

@@ -16,10 +16,7 @@ from ..errors import FormatError
 from .blas import one_blas_thread
 from .context_model import ContextModel
 from .holes import decode_holes, encode_holes
-from .level_contexts import (
-    Coefficients,
-    frame_geometry,
-)
+from .level_contexts import Coefficients, frame_geometry
 from .levels import context_index, decode_levels
 from .mask import MaskModel, decode_mask, encode_mask
 from .tiling import Sides

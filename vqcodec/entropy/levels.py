@@ -21,12 +21,7 @@ from .coder import Ahead, Quantiser, decode_split, encode_split, phases_ahead
 from .context_model import ContextModel
 from .escapes import read_signed, write_signed
 from .groups import group_of
-from .level_contexts import (
-    Coefficients,
-    FrameGeometry,
-    LevelContexts,
-    Places,
-)
+from .level_contexts import Coefficients, FrameGeometry, LevelContexts, Places
 from .split_model import SplitModel
 from .stream import Decoder, Encoder, joined, separated
 from .tiling import Sides, Tiling, tile_places
